@@ -1,0 +1,1 @@
+"""What membership means: a pure function of events and the clock."""

@@ -1,0 +1,1 @@
+"""What happens to an event: Kafka in, state in Redis, transitions out."""
