@@ -1,0 +1,170 @@
+"""All the segments in force, indexed by what they read."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rules.event import Event
+from rules.features import Feature, Fold, Occurrences, PropertyValue, Source, Total, TraitValue
+from rules.program import Draft, Program
+from rules.segment import Segment
+
+ANY_NAME = "*"
+Programs = tuple[Program, ...]
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """The numbers under which contacts keep things, so that a record need not repeat long names.
+
+    A number once given to a feature or a segment is never given to another while records may hold it.
+    """
+
+    features: Mapping[str, int]
+    segments: Mapping[str, int]
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """By segment key; 1 where it is silent."""
+
+
+class Touch:
+    """What events of one name do: which features they change, and which segments may follow."""
+
+    def __init__(self, sources: Sequence[tuple[Callable[[Event], bool] | None, list[Fold], Programs]]) -> None:
+        self._always = [fold for guard, folds, _ in sources if guard is None for fold in folds]
+        self._guarded = [(guard, folds, programs) for guard, folds, programs in sources if guard is not None]
+        self._plain = ordered(program for guard, _, programs in sources if guard is None for program in programs)
+        self._unions: dict[int, Programs] = {0: self._plain}
+
+    def fold(self, features: dict[int, Any], event: Event) -> Programs:
+        """Takes an event into a contact's features and returns the segments to judge, in order."""
+        for fold in self._always:
+            fold(features, event)
+        taken = 0
+        for place, (guard, folds, _) in enumerate(self._guarded):
+            if guard(event):
+                taken |= 1 << place
+                for fold in folds:
+                    fold(features, event)
+        programs = self._unions.get(taken)
+        return self._union(taken) if programs is None else programs
+
+    def _union(self, taken: int) -> Programs:
+        chosen = [item[2] for place, item in enumerate(self._guarded) if taken >> place & 1]
+        programs = ordered(program for group in [self._plain, *chosen] for program in group)
+        if len(self._unions) < 1024:
+            self._unions[taken] = programs
+        return programs
+
+
+def ordered(programs: Iterable[Program]) -> Programs:
+    """Programs without repetition, in the order in which segments of one moment are judged."""
+    return tuple(sorted(set(programs), key=lambda program: program.key))
+
+
+class Blueprint:
+    """Segments whose leaves are compiled; it tells which features they need before these have numbers."""
+
+    def __init__(self, segments: Iterable[Segment]) -> None:
+        self.drafts = [Draft(segment) for segment in sorted(segments, key=lambda segment: segment.key)]
+        self.features: dict[str, Feature] = {}
+        self.capacities: dict[str, int] = {}
+        for leaf in (leaf for draft in self.drafts for leaf in draft.leaves):
+            if leaf.feature is not None:
+                key = leaf.feature.key
+                self.features.setdefault(key, leaf.feature)
+                self.capacities[key] = max(self.capacities.get(key, 0), leaf.capacity)
+
+    @property
+    def segment_keys(self) -> list[str]:
+        return [draft.segment.key for draft in self.drafts]
+
+    def local_numbering(self) -> Numbering:
+        """Numbers for a run whose records nobody else reads."""
+        return Numbering(
+            {key: number for number, key in enumerate(self.features)},
+            {key: number for number, key in enumerate(self.segment_keys)},
+        )
+
+    def catalog(self, numbering: Numbering | None = None) -> "Catalog":
+        """The catalog under the given numbers; without any, under local ones."""
+        return Catalog(self, numbering or self.local_numbering())
+
+
+class Catalog:
+    """The programs of all segments and the way from an event to those that it can touch."""
+
+    def __init__(self, blueprint: Blueprint, numbering: Numbering) -> None:
+        self.programs: Programs = ordered(
+            draft.program(
+                numbering.segments[draft.segment.key],
+                numbering.versions.get(draft.segment.key, 1),
+                numbering.features,
+            )
+            for draft in blueprint.drafts
+        )
+        self.by_number = {program.number: program for program in self.programs}
+        self.newcomer_programs = tuple(program for program in self.programs if program.reads_newcomers)
+        self.feature_numbers = frozenset(numbering.features[key] for key in blueprint.features)
+        self._numbering, self._blueprint = numbering, blueprint
+        self._readers = self._index_readers()
+        self._traits = self._index_traits()
+        self._touches = self._index_names()
+        self._any_touch = self._touches.get(ANY_NAME, Touch([]))
+
+    def fold(self, features: dict[int, Any], event: Event) -> Programs:
+        """Takes an event into a contact's features; returns the segments that it can touch, in order."""
+        if event.kind == "identify":
+            return self._fold_traits(features, event)
+        return self._touches.get(event.name, self._any_touch).fold(features, event)
+
+    def _fold_traits(self, features: dict[int, Any], event: Event) -> Programs:
+        touched = {feature for name in event.traits for feature in self._traits.get(name, ())}
+        for feature in touched:
+            feature.fold(self._numbering.features[feature.key])(features, event)
+        return ordered(program for feature in touched for program in self._readers[feature.key])
+
+    def _index_readers(self) -> dict[str, Programs]:
+        readers: dict[str, list[Program]] = {key: [] for key in self._blueprint.features}
+        for program in self.programs:
+            for leaf in program.leaves:
+                if leaf.feature is not None:
+                    readers[leaf.feature.key].append(program)
+        return {key: ordered(programs) for key, programs in readers.items()}
+
+    def _index_traits(self) -> dict[str, list[TraitValue]]:
+        index: dict[str, list[TraitValue]] = {}
+        for feature in self._blueprint.features.values():
+            if isinstance(feature, TraitValue):
+                for name in feature.names:
+                    index.setdefault(name, []).append(feature)
+        return index
+
+    def _index_names(self) -> dict[str, Touch]:
+        by_source: dict[Source, list[Feature]] = {}
+        for feature in self._blueprint.features.values():
+            if isinstance(feature, Occurrences | Total | PropertyValue):
+                by_source.setdefault(feature.source, []).append(feature)
+        names = {name for source in by_source for name in source.names}
+        return {
+            name: Touch(
+                [
+                    self._source_effect(source, features)
+                    for source, features in by_source.items()
+                    if name in source.names or ANY_NAME in source.names
+                ]
+            )
+            for name in names
+        }
+
+    def _source_effect(
+        self, source: Source, features: list[Feature]
+    ) -> tuple[Callable[[Event], bool] | None, list[Fold], Programs]:
+        folds = [self._fold_of(feature) for feature in features]
+        readers = ordered(program for feature in features for program in self._readers[feature.key])
+        return source.guard(), folds, readers
+
+    def _fold_of(self, feature: Feature) -> Fold:
+        number = self._numbering.features[feature.key]
+        if isinstance(feature, Occurrences):
+            return feature.fold_keeping(number, self._blueprint.capacities[feature.key])
+        return feature.fold(number)

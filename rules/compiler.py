@@ -1,0 +1,138 @@
+"""From a condition to a program over features."""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from rules import segment as written
+from rules.emit import Emitter, Judge
+from rules.features import Source
+from rules.leaves import (
+    EventProperty,
+    KnownFor,
+    Leaf,
+    Numbers,
+    RollingCount,
+    SampleTest,
+    TotalCount,
+    TraitTest,
+)
+from rules.segment import Condition, CountTest
+from rules.verdict import at_least
+
+NONE_AT_ALL = CountTest(low=0, high=0)
+
+
+def children(condition: Condition) -> tuple[Condition, ...]:
+    """The conditions directly inside a condition; none for a leaf."""
+    match condition:
+        case written.All(all=inner) | written.Any_(any=inner) | written.None_(none=inner):
+            return inner
+        case written.AtLeast(of=inner):
+            return inner
+        case written.Not(not_=only):
+            return (only,)
+        case _:
+            return ()
+
+
+def leaves_of(condition: Condition) -> Iterator[Condition]:
+    """The leaf conditions in the order in which they are written."""
+    inner = children(condition)
+    if not inner:
+        yield condition
+    for child in inner:
+        yield from leaves_of(child)
+
+
+def compile_leaf(condition: Condition, segment_key: str) -> Leaf:
+    """The leaf that a condition without conditions in it stands for."""
+    match condition:
+        case written.Did(did=names, test=test):
+            return _count(condition, names, test)
+        case written.DidNot(did_not=names):
+            return _count(condition, names, NONE_AT_ALL)
+        case written.Latest(latest=names, property=path, within_ms=within_ms, tests=tests):
+            return EventProperty("latest", _source(condition, names), path, within_ms, tests)
+        case written.First(first=names, property=path, tests=tests):
+            return EventProperty("first", _source(condition, names), path, None, tests)
+        case written.TraitIs(trait=path, tests=tests):
+            return TraitTest(path, tests)
+        case written.KnownFor(known_for_ms=known_for_ms):
+            return KnownFor(known_for_ms)
+        case written.Sample(sample=percent, seed=seed):
+            return SampleTest(float(percent), segment_key if seed is None else seed)
+        case written.All() | written.Any_() | written.None_() | written.Not() | written.AtLeast():
+            raise TypeError(f"{type(condition).__name__} is no leaf")
+        case _:
+            assert_never(condition)
+
+
+def _source(
+    condition: written.Did | written.DidNot | written.Latest | written.First, names: tuple[str, ...]
+) -> Source:
+    start_ms, end_ms = condition.since_ms, None
+    if condition.between_ms is not None:
+        start_ms, end_ms = condition.between_ms
+    return Source(names, condition.where, start_ms, end_ms)
+
+
+def _count(condition: written.Did | written.DidNot, names: tuple[str, ...], test: CountTest) -> Leaf:
+    source = _source(condition, names)
+    if condition.within_ms is None:
+        return TotalCount(source, test)
+    return RollingCount(source, condition.within_ms, test)
+
+
+def compile_judge(condition: Condition, leaves: dict[int, Leaf], numbers: Numbers) -> Judge:
+    """The function that gives a condition's verdict.
+
+    ``leaves`` has the compiled leaf of each leaf condition, by the identity of the condition.
+    """
+    to = Emitter()
+    return to.function(_Translation(to, leaves, numbers).emit(condition, last_word=True))
+
+
+class _Translation:
+    def __init__(self, to: Emitter, leaves: dict[int, Leaf], numbers: Numbers) -> None:
+        self._to, self._leaves, self._numbers = to, leaves, numbers
+
+    def emit(self, condition: Condition, *, last_word: bool = False) -> str:
+        """Writes the code of a verdict; ``last_word``: it is the function's, so that a sure one can return at once."""
+        match condition:
+            case written.All(all=inner):
+                return self._all(inner, last_word=last_word)
+            case written.Any_(any=inner):
+                return self._folded("max", inner)
+            case written.None_(none=inner):
+                return f"(-{self._folded('max', inner)})"
+            case written.Not(not_=only):
+                return f"(-{self.emit(only)})"
+            case written.AtLeast(at_least=k, of=inner):
+                verdicts = ", ".join([self.emit(child) for child in inner])
+                return self._named(f"{self._to.constant(at_least)}({k}, [{verdicts}])")
+            case _:
+                leaf = self._leaves[id(condition)]
+                number = -1 if leaf.feature is None else self._numbers[leaf.feature.key]
+                return leaf.emit(self._to, number)
+
+    def _named(self, expression: str) -> str:
+        name = self._to.variable()
+        self._to.line(f"{name} = {expression}")
+        return name
+
+    def _folded(self, function: str, inner: tuple[Condition, ...]) -> str:
+        verdicts = [self.emit(child) for child in inner]
+        return verdicts[0] if len(verdicts) == 1 else self._named(f"{function}({', '.join(verdicts)})")
+
+    def _all(self, inner: tuple[Condition, ...], *, last_word: bool) -> str:
+        if not last_word:
+            return self._folded("min", inner)
+        verdicts = []
+        for child in sorted(inner, key=self._cost):
+            verdicts.append(self.emit(child))
+            # False for good, whatever the others say: most contacts are in few segments, so most judgements end here.
+            self._to.line(f"if {verdicts[-1]} == NEVER: return NEVER")
+        return verdicts[0] if len(verdicts) == 1 else self._named(f"min({', '.join(verdicts)})")
+
+    def _cost(self, condition: Condition) -> int:
+        return sum(self._leaves[id(leaf)].cost for leaf in leaves_of(condition))

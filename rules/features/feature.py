@@ -1,0 +1,77 @@
+"""What all features have in common."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from rules.event import Event
+from rules.paths import event_reader
+from rules.segment import Where
+from rules.values import predicate
+
+Fold = Callable[[dict[int, Any], Event], None]
+"""Takes a matching event into the features of its contact, by feature number."""
+
+Matches = Callable[[Event], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which events a feature is made of."""
+
+    names: tuple[str, ...]
+    """Event names, sorted; ``("*",)``: any track, page or screen."""
+    where: tuple[Where, ...] = ()
+    start_ms: int | None = None
+    """First event time that counts; None: any."""
+    end_ms: int | None = None
+    """First event time that counts no more; None: none."""
+
+    def content(self) -> dict[str, Any]:
+        """What tells this source from others, in JSON's types."""
+        found: dict[str, Any] = {"names": list(self.names)}
+        if self.where:
+            wheres = [[w.path, w.tests.model_dump(mode="json", by_alias=True, exclude_none=True)] for w in self.where]
+            found["where"] = sorted(wheres, key=json.dumps)
+        if self.start_ms is not None:
+            found["start_ms"] = self.start_ms
+        if self.end_ms is not None:
+            found["end_ms"] = self.end_ms
+        return found
+
+    def guard(self) -> Matches | None:
+        """Whether an event of one of the names belongs to the source; None where every one does."""
+        tests = [(event_reader(w.path), predicate(w.tests)) for w in self.where]
+        start_ms, end_ms = self.start_ms, self.end_ms
+        if not tests and start_ms is None and end_ms is None:
+            return None
+
+        def matches(event: Event) -> bool:
+            if start_ms is not None and event.time_ms < start_ms:
+                return False
+            if end_ms is not None and event.time_ms >= end_ms:
+                return False
+            return all(passes(read(event)) for read, passes in tests)
+
+        return matches
+
+
+@dataclass(frozen=True)
+class Feature(ABC):
+    """One thing remembered of every contact that has it."""
+
+    @abstractmethod
+    def content(self) -> list[Any]:
+        """What tells this feature from others, in JSON's types."""
+
+    @cached_property
+    def key(self) -> str:
+        """The feature's name: equal content, equal key, in every process and version."""
+        return json.dumps(self.content(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    @abstractmethod
+    def fold(self, number: int) -> Fold:
+        """A function that takes one matching event into the state kept under ``number``."""

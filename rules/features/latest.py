@@ -1,0 +1,40 @@
+"""A property of the latest, or of the first, event of a source."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import ge, lt
+from typing import Any, Literal
+
+from rules.event import Event
+from rules.features.feature import Feature, Fold, Source
+from rules.paths import event_reader
+
+Order = Literal["latest", "first"]
+
+
+def order_of(order: Order) -> Callable[[int, int], bool]:
+    """Whether a newcomer's event time displaces the kept one; of equal times the later arrival is the latest, the
+    earlier the first."""
+    return ge if order == "latest" else lt
+
+
+@dataclass(frozen=True)
+class PropertyValue(Feature):
+    """State: ``[event time in milliseconds UTC, the values at the path]``."""
+
+    order: Order
+    source: Source
+    path: str
+
+    def content(self) -> list[Any]:
+        return [self.order, self.source.content(), self.path]
+
+    def fold(self, number: int) -> Fold:
+        read, displaces = event_reader(self.path), order_of(self.order)
+
+        def fold(features: dict[int, Any], event: Event) -> None:
+            kept = features.get(number)
+            if kept is None or displaces(event.time_ms, kept[0]):
+                features[number] = [event.time_ms, read(event)]
+
+        return fold

@@ -1,0 +1,207 @@
+"""Leaf conditions, compiled: what each needs to be remembered, the code of its verdict, what it observes.
+
+The code that a leaf emits holds no text of a definition: names, patterns and values are bound as constants, so that
+no definition can become a program.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rules.contact import Contact
+from rules.durations import format_moment
+from rules.emit import Emitter
+from rules.features import Feature, Occurrences, PropertyValue, Source, Total, TraitValue
+from rules.features.latest import Order
+from rules.paths import MISSING, Values
+from rules.segment import CountTest, ValueTests
+from rules.values import is_timed, predicate, timed_predicate
+from rules.verdict import SHIFT_MS
+
+Observe = Callable[[Contact, int], Any]
+"""From a contact and now, in milliseconds UTC, to what the leaf measures there, in JSON's types."""
+
+
+class Leaf(ABC):
+    """A condition without conditions in it."""
+
+    feature: Feature | None = None
+    """What must be remembered for it; None: the contact itself tells."""
+    capacity: int = 0
+    """For occurrences: how many of the newest times it needs."""
+    cost: int = 1
+    """Rough cost of its verdict; the cheap ones of an ``all`` go first."""
+
+    @abstractmethod
+    def emit(self, to: Emitter, number: int) -> str:
+        """Writes the code of the verdict over ``features[number]`` and returns the variable that holds it."""
+
+    @abstractmethod
+    def observer(self, number: int) -> Observe:
+        """A function that tells what the leaf measures."""
+
+
+class RollingCount(Leaf):
+    """``low <= count <= high`` of the events within a window that ends now."""
+
+    def __init__(self, source: Source, within_ms: int, test: CountTest) -> None:
+        self.feature = Occurrences(source)
+        self.capacity = max(test.low, 1 if test.high is None else test.high + 1)
+        self._within_ms, self._low, self._high = within_ms, test.low, test.high
+
+    def emit(self, to: Emitter, number: int) -> str:
+        times, out = to.variable(), to.variable()
+        ends = self._within_ms + SHIFT_MS
+        to.line(f"{times} = features.get({number})")
+        if self._low:
+            # True until the low-th newest event leaves the window.
+            to.line(f"{out} = NEVER")
+            to.line(f"if {times} is not None and len({times}) >= {self._low}:")
+            to.line(f"    {out} = {times}[-{self._low}] + {ends}")
+            to.line(f"    if {out} <= now: {out} = NEVER")
+        else:
+            to.line(f"{out} = ALWAYS")
+        if self._high is not None:
+            # False until the event that is one too many leaves the window.
+            excess = to.variable()
+            to.line(f"if {times} is not None and len({times}) > {self._high}:")
+            to.line(f"    {excess} = {times}[-{self._high + 1}] + {ends}")
+            to.line(f"    if {excess} > now: {out} = min({out}, -{excess})")
+        return out
+
+    def observer(self, number: int) -> Observe:
+        def observe(contact: Contact, now_ms: int) -> int:
+            after = now_ms - self._within_ms
+            return sum(after < time_ms <= now_ms for time_ms in contact.features.get(number, ()))
+
+        return observe
+
+
+class TotalCount(Leaf):
+    """``low <= count <= high`` of all the events of a source whose bounds, if any, are fixed moments."""
+
+    def __init__(self, source: Source, test: CountTest) -> None:
+        self.feature = Total(source)
+        self._test = test
+
+    def emit(self, to: Emitter, number: int) -> str:
+        out = to.variable()
+        high = "" if self._test.high is None else f" <= {self._test.high}"
+        to.line(f"{out} = ALWAYS if {self._test.low} <= features.get({number}, 0){high} else NEVER")
+        return out
+
+    def observer(self, number: int) -> Observe:
+        return lambda contact, _: contact.features.get(number, 0)
+
+
+class ValueLeaf(Leaf):
+    """Value tests on what a feature remembers; subclasses say where its values stand."""
+
+    cost = 2
+
+    def __init__(self, tests: ValueTests) -> None:
+        self._tests = tests
+
+    def _emit_tests(self, to: Emitter, values: str) -> str:
+        out = to.variable()
+        if is_timed(self._tests):
+            to.line(f"{out} = {to.constant(timed_predicate(self._tests))}({values}, now)")
+        else:
+            to.line(f"{out} = ALWAYS if {to.constant(predicate(self._tests))}({values}) else NEVER")
+        return out
+
+
+class TraitTest(ValueLeaf):
+    """A trait passes its tests; a missing one can pass negative tests only."""
+
+    def __init__(self, path: str, tests: ValueTests) -> None:
+        super().__init__(tests)
+        self.feature = TraitValue(path)
+
+    def emit(self, to: Emitter, number: int) -> str:
+        read = to.constant(TraitValue.values)
+        return self._emit_tests(to, f"{read}(features.get({number}))")
+
+    def observer(self, number: int) -> Observe:
+        return lambda contact, _: as_json(TraitValue.values(contact.features.get(number)))
+
+
+class EventProperty(ValueLeaf):
+    """A property of the latest or first event of a source passes its tests; without such an event it is false."""
+
+    def __init__(self, order: Order, source: Source, path: str, within_ms: int | None, tests: ValueTests) -> None:
+        super().__init__(tests)
+        self.feature = PropertyValue(order, source, path)
+        self._within_ms = within_ms
+
+    def emit(self, to: Emitter, number: int) -> str:
+        kept, values, out = to.variable(), to.variable(), to.variable()
+        to.line(f"{kept} = features.get({number})")
+        to.line(f"{values} = {to.constant(MISSING)} if {kept} is None else {kept}[1]")
+        tested = self._emit_tests(to, values)
+        to.line(f"{out} = NEVER if {kept} is None else {tested}")
+        if self._within_ms is not None:
+            # The latest event of the window is the latest of all, until it leaves the window.
+            to.line(f"if {kept} is not None:")
+            to.line(f"    {tested} = {kept}[0] + {self._within_ms + SHIFT_MS}")
+            to.line(f"    {out} = min({out}, {tested}) if {tested} > now else NEVER")
+        return out
+
+    def observer(self, number: int) -> Observe:
+        def observe(contact: Contact, now_ms: int) -> Any:
+            kept = contact.features.get(number)
+            if kept is None or (self._within_ms is not None and kept[0] + self._within_ms <= now_ms):
+                return None
+            return as_json(kept[1])
+
+        return observe
+
+
+class KnownFor(Leaf):
+    """The contact's smallest received time is at least so long ago."""
+
+    def __init__(self, known_for_ms: int) -> None:
+        self._known_for_ms = known_for_ms
+
+    def emit(self, to: Emitter, number: int) -> str:
+        out = to.variable()
+        to.line(f"{out} = contact.first_received_ms + {self._known_for_ms + SHIFT_MS}")
+        to.line(f"{out} = ALWAYS if now >= {out} else -{out}")
+        return out
+
+    def observer(self, number: int) -> Observe:
+        return lambda contact, _: format_moment(contact.first_received_ms or 0)
+
+
+def bucket(seed: str, contact_id: str) -> int:
+    """The stable place of a contact among 10,000, as the contract's section 4.1 has it."""
+    return int(hashlib.sha256(f"{seed}:{contact_id}".encode()).hexdigest()[:15], 16) % 10_000
+
+
+class SampleTest(Leaf):
+    """The contact is one of a stable percentage."""
+
+    cost = 9
+
+    def __init__(self, percent: float, seed: str) -> None:
+        self._below, self._seed = round(percent * 100), seed
+
+    def emit(self, to: Emitter, number: int) -> str:
+        out, place, seed = to.variable(), to.constant(bucket), to.constant(self._seed)
+        to.line(f"{out} = ALWAYS if {place}({seed}, contact.id) < {self._below} else NEVER")
+        return out
+
+    def observer(self, number: int) -> Observe:
+        return lambda contact, _: bucket(self._seed, contact.id) / 100
+
+
+def as_json(values: Values) -> Any:
+    """None, the one value, or the list of them."""
+    if len(values) == 1:
+        return values[0]
+    return list(values) or None
+
+
+Numbers = Mapping[str, int]
+"""From a feature's key to the number under which contacts keep its state."""

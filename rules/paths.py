@@ -1,0 +1,78 @@
+"""Reading the value or values at a path of an event or a set of traits (contract, section 4.2).
+
+A path is a property name, dotted for nested objects; a key that is itself the whole dotted text goes first. Where it
+meets a list it goes on through every element. Nulls are absent.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rules.event import Event
+
+Values = tuple[Any, ...]
+"""The values found at a path, in the order in which they stand there: texts, numbers, booleans, and ``{}`` for an
+object, whose content no test can read. Empty: the path is missing."""
+
+MISSING: Values = ()
+INT64_MIN = -(2**63)
+UINT64_MAX = 2**64 - 1
+
+
+def flatten(value: Any) -> Values:
+    """The values that one JSON value stands for: itself, the elements of a list at any depth, none for null."""
+    kind = type(value)
+    if kind is str or kind is bool or kind is float:
+        return (value,)
+    if kind is int:
+        # The contract reads integers over 64 bits as doubles.
+        return (value,) if INT64_MIN <= value <= UINT64_MAX else (float(value),)
+    if value is None:
+        return MISSING
+    if kind is list:
+        return tuple(item for element in value for item in flatten(element))
+    return ({},)
+
+
+def _descend(value: Any, names: tuple[str, ...]) -> Values:
+    if not names:
+        return flatten(value)
+    if type(value) is dict:
+        return _descend(value.get(names[0]), names[1:])
+    if type(value) is list:
+        return tuple(item for element in value for item in _descend(element, names))
+    return MISSING
+
+
+def below(value: Any, path: str) -> Values:
+    """The values at the dotted ``path`` inside ``value``; no whole dotted key is looked for."""
+    return _descend(value, tuple(path.split(".")))
+
+
+def reader(path: str) -> Callable[[Mapping[str, Any]], Values]:
+    """A function that reads ``path`` from an object such as ``properties``."""
+    if "." not in path:
+
+        def read_plain(fields: Mapping[str, Any]) -> Values:
+            value = fields.get(path)
+            return (value,) if type(value) is str else flatten(value)
+
+        return read_plain
+
+    names = tuple(path.split("."))
+
+    def read_nested(fields: Mapping[str, Any]) -> Values:
+        whole = fields.get(path)
+        if whole is not None:
+            return flatten(whole)
+        return _descend(fields.get(names[0]), names[1:])
+
+    return read_nested
+
+
+def event_reader(path: str) -> Callable[[Event], Values]:
+    """A function that reads ``path`` from an event: its properties, or its context where the path begins with it."""
+    if path.startswith("context."):
+        read_context = reader(path.removeprefix("context."))
+        return lambda event: read_context(event.context)
+    read_property = reader(path)
+    return lambda event: read_property(event.properties)

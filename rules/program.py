@@ -1,0 +1,88 @@
+"""One segment, ready to run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rules.compiler import compile_judge, compile_leaf, leaves_of
+from rules.contact import Contact
+from rules.emit import Emitter, Judge
+from rules.features import Feature
+from rules.leaves import KnownFor, Leaf, Numbers, Observe, SampleTest
+from rules.segment import Segment
+from rules.text import describe
+from rules.verdict import SHIFT_MS
+
+Evidence = tuple[str, Any, bool]
+"""A leaf condition in plain English, what was observed, and whether it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeafProgram:
+    """A leaf condition with what is needed to tell people about it."""
+
+    text: str
+    feature: Feature | None
+    judge: Judge
+    observe: Observe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A segment's compiled definition."""
+
+    segment: Segment
+    number: int
+    """Under which contacts keep their membership."""
+    version: int
+    judge: Judge
+    leaves: tuple[LeafProgram, ...]
+    reads_newcomers: bool
+    """Whether the verdict on a contact without any feature can be or become true."""
+
+    @property
+    def key(self) -> str:
+        return self.segment.key
+
+    def evidence(self, contact: Contact, now_ms: int) -> list[Evidence]:
+        """Every leaf with what it sees of the contact as of ``now_ms``."""
+        now, features = now_ms + SHIFT_MS, contact.features
+        return [
+            (leaf.text, leaf.observe(contact, now_ms), leaf.judge(features, now, contact) > 0) for leaf in self.leaves
+        ]
+
+
+class Draft:
+    """A segment whose leaves are compiled, but not yet bound to the numbers of its features."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.segment = segment
+        self._written = list(leaves_of(segment.when))
+        self._compiled: dict[int, Leaf] = {id(leaf): compile_leaf(leaf, segment.key) for leaf in self._written}
+
+    @property
+    def leaves(self) -> list[Leaf]:
+        """The compiled leaves, in the order in which they are written."""
+        return [self._compiled[id(leaf)] for leaf in self._written]
+
+    def program(self, number: int, version: int, numbers: Numbers) -> Program:
+        """The program, given the numbers of the segment and of its features."""
+        judge = compile_judge(self.segment.when, self._compiled, numbers)
+        return Program(
+            self.segment, number, version, judge, self._leaf_programs(numbers), self._reads_newcomers(judge)
+        )
+
+    def _leaf_programs(self, numbers: Numbers) -> tuple[LeafProgram, ...]:
+        programs = []
+        for written, leaf in zip(self._written, self.leaves, strict=True):
+            number = -1 if leaf.feature is None else numbers[leaf.feature.key]
+            to = Emitter()
+            judge = to.function(leaf.emit(to, number))
+            programs.append(LeafProgram(describe(written), leaf.feature, judge, leaf.observer(number)))
+        return tuple(programs)
+
+    def _reads_newcomers(self, judge: Judge) -> bool:
+        if any(isinstance(leaf, KnownFor | SampleTest) for leaf in self.leaves):
+            return True
+        nobody = Contact(id="", now_ms=0, first_received_ms=0)
+        # Without features and without the contact's own facts there is no moment at which the verdict could change.
+        return judge({}, SHIFT_MS, nobody) > 0

@@ -1,0 +1,233 @@
+"""The one step of a contact: advance its clock, fold an event, judge, note the next wake.
+
+Live processing, replay, tests and previews run this same code under different drivers. It mutates the contact that it
+is given; a driver that could not keep the outcome drops the contact and reads it again.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from rules.catalog import Catalog, ordered
+from rules.contact import Contact, Membership
+from rules.event import Event
+from rules.program import Evidence, Program
+from rules.repetitions import contains, digest, remember
+from rules.verdict import ALWAYS, NEVER, SHIFT_MS
+
+
+class Reason(StrEnum):
+    """What made a membership change."""
+
+    EVENT = "event"
+    TIME = "time"
+    DEFINITION = "definition"
+
+
+class Outcome(StrEnum):
+    """What became of a record that was taken."""
+
+    PROCESSED = "processed"
+    REPETITION = "repetition"
+    RESERVED = "reserved"
+    """``group`` and ``alias``: only their message id counts, until they get a meaning."""
+
+
+class Transition(msgspec.Struct, gc=False):
+    """An enter or an exit of one contact and one segment."""
+
+    contact_id: str
+    segment: str
+    entered: bool
+    sequence: int
+    at_ms: int
+    reason: str
+    cause: str | None
+    """The message id of the event that did it."""
+    member_for_ms: int | None
+    """Of an exit: how long the contact was a member."""
+    version: int
+    evidence: list[Evidence]
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """A segment that is no longer defined."""
+
+    number: int
+    key: str
+    version: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A change of definitions, as a stored contact meets it."""
+
+    at_ms: int
+    """The partition's clock when the change came into force, in milliseconds UTC."""
+    changed: frozenset[int]
+    """Numbers of the segments that are new or mean something else."""
+    gone: tuple[Gone, ...] = ()
+
+
+class Step:
+    """The step function under one catalog."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def take(self, contact: Contact, event: Event, clock_ms: int, out: list[Transition]) -> Outcome:
+        """Takes one event of the contact.
+
+        ``clock_ms`` is the clock of the contact's partition with this event's received time in it. Transitions are
+        appended to ``out`` in the order in which they happen.
+        """
+        if contact.wake_ms is not None and contact.wake_ms < clock_ms:
+            self.advance(contact, clock_ms, out)
+        if event.message_id:
+            key = digest(event.message_id)
+            if contains(contact.seen, key):
+                if contact.now_ms is not None:
+                    contact.now_ms = max(contact.now_ms, event.received_ms)
+                return Outcome.REPETITION
+            contact.seen = remember(contact.seen, key)
+        if event.kind == "group" or event.kind == "alias":
+            return Outcome.RESERVED
+        self._process(contact, event, out)
+        return Outcome.PROCESSED
+
+    def _process(self, contact: Contact, event: Event, out: list[Transition]) -> None:
+        received_ms = event.received_ms
+        now_ms = contact.now_ms
+        if now_ms is None or received_ms > now_ms:
+            now_ms = contact.now_ms = received_ms
+        programs: Sequence[Program] = self._catalog.fold(contact.features, event)
+        if contact.first_received_ms is None or received_ms < contact.first_received_ms:
+            contact.first_received_ms = received_ms
+            programs = ordered([*programs, *self._catalog.newcomer_programs])
+        if contact.wake_ms is not None and contact.wake_ms <= now_ms:
+            # A wake at the very moment of the event is judged together with it, and is the event's doing.
+            programs = ordered([*programs, *self._due(contact, now_ms)])
+        self._judge(contact, programs, now_ms, Reason.EVENT, event.message_id, out)
+
+    def advance(self, contact: Contact, until_ms: int, out: list[Transition], *, inclusive: bool = False) -> None:
+        """Lets the contact's wakes before ``until_ms`` happen, in time order; ``inclusive``: the one at it too."""
+        while (wake_ms := contact.wake_ms) is not None:
+            if wake_ms > until_ms or (wake_ms == until_ms and not inclusive):
+                return
+            due = self._due(contact, wake_ms)
+            if self._judge(contact, due, wake_ms, Reason.TIME, None, out):
+                contact.now_ms = wake_ms
+            # The stored wake may have been early: what is left is exact.
+            contact.wake_ms = _earliest(contact.memberships.values())
+
+    def redefine(self, contact: Contact, change: Change, out: list[Transition]) -> bool:
+        """Brings a stored contact under changed definitions; returns whether its record changed."""
+        before = msgspec.msgpack.encode(contact)
+        for number in change.changed:
+            if (membership := contact.memberships.get(number)) is not None:
+                membership.next_ms = None
+        contact.features = {
+            number: state for number, state in contact.features.items() if number in self._catalog.feature_numbers
+        }
+        gone = {item.number: item for item in change.gone}
+        for number in gone.keys() & contact.memberships.keys():
+            contact.memberships[number].next_ms = None
+        contact.wake_ms = _earliest(contact.memberships.values())
+        if contact.now_ms is None:
+            return msgspec.msgpack.encode(contact) != before
+        self.advance(contact, change.at_ms, out)
+        at_ms = max(contact.now_ms, change.at_ms)
+        found: list[Transition] = []
+        changed = ordered(p for number in change.changed if (p := self._catalog.by_number.get(number)) is not None)
+        self._judge(contact, changed, at_ms, Reason.DEFINITION, None, found)
+        found.extend(self._leave(contact, item, at_ms) for item in gone.values() if _is_member(contact, item.number))
+        if found:
+            contact.now_ms = at_ms
+            out.extend(sorted(found, key=lambda transition: transition.segment))
+        return msgspec.msgpack.encode(contact) != before
+
+    def _due(self, contact: Contact, now_ms: int) -> Sequence[Program]:
+        by_number = self._catalog.by_number
+        return ordered(
+            by_number[number]
+            for number, membership in contact.memberships.items()
+            if membership.next_ms is not None and membership.next_ms <= now_ms
+        )
+
+    def _judge(
+        self,
+        contact: Contact,
+        programs: Sequence[Program],
+        now_ms: int,
+        reason: Reason,
+        cause: str | None,
+        out: list[Transition],
+    ) -> bool:
+        """Judges the contact as of ``now_ms``; returns whether a membership changed."""
+        features, memberships, now = contact.features, contact.memberships, now_ms + SHIFT_MS
+        changed = False
+        for program in programs:
+            verdict = program.judge(features, now, contact)
+            membership = memberships.get(program.number)
+            if membership is None:
+                if verdict == NEVER:
+                    continue
+                membership = memberships[program.number] = Membership()
+            if (verdict > 0) != (membership.sequence & 1 == 1):
+                out.append(_turn(contact, program, membership, now_ms, reason, cause))
+                changed = True
+            if -ALWAYS < verdict < ALWAYS:
+                next_ms = (verdict if verdict > 0 else -verdict) - SHIFT_MS
+                membership.next_ms = next_ms
+                if contact.wake_ms is None or next_ms < contact.wake_ms:
+                    contact.wake_ms = next_ms
+            else:
+                membership.next_ms = None
+        return changed
+
+    def _leave(self, contact: Contact, gone: Gone, at_ms: int) -> Transition:
+        membership = contact.memberships[gone.number]
+        since_ms, membership.since_ms = membership.since_ms, at_ms
+        membership.sequence += 1
+        return Transition(
+            contact_id=contact.id,
+            segment=gone.key,
+            entered=False,
+            sequence=membership.sequence,
+            at_ms=at_ms,
+            reason=Reason.DEFINITION,
+            cause=None,
+            member_for_ms=at_ms - since_ms,
+            version=gone.version,
+            evidence=[],
+        )
+
+
+def _turn(
+    contact: Contact, program: Program, membership: Membership, now_ms: int, reason: Reason, cause: str | None
+) -> Transition:
+    """Changes a membership and returns the transition that says so."""
+    since_ms, membership.since_ms = membership.since_ms, now_ms
+    membership.sequence += 1
+    entered = membership.is_member
+    return Transition(
+        contact_id=contact.id,
+        segment=program.key,
+        entered=entered,
+        sequence=membership.sequence,
+        at_ms=now_ms,
+        reason=reason,
+        cause=cause,
+        member_for_ms=None if entered else now_ms - since_ms,
+        version=program.version,
+        evidence=program.evidence(contact, now_ms),
+    )
+
+
+def _is_member(contact: Contact, number: int) -> bool:
+    membership = contact.memberships.get(number)
+    return membership is not None and membership.is_member
+
+
+def _earliest(memberships: Iterable[Membership]) -> int | None:
+    return min((m.next_ms for m in memberships if m.next_ms is not None), default=None)
