@@ -1,0 +1,47 @@
+"""Fixtures of the integration tests. A test that asks for one of these is marked `integration` by that alone."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Topics, empty_database, own_kafka, own_redis, unique_name
+
+_REAL = {"kafka", "redis_url"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _REAL & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap servers of the session's Kafka, started by the first test that asks. Use topics of your own."""
+    with own_kafka(tmp_path_factory.mktemp("kafka")) as server:
+        yield server.bootstrap
+
+
+@pytest.fixture(scope="session")
+def redis_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The session's Redis, shared by all tests: ask for `redis_url`."""
+    with own_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
+@pytest.fixture
+def redis_url(redis_server_url: str) -> str:
+    """An empty Redis database for this test alone."""
+    return empty_database(redis_server_url)
+
+
+@pytest.fixture
+def new_topic(kafka: str, request: pytest.FixtureRequest) -> Topics:
+    """`new_topic("events", partitions=4)` makes a topic for this test alone and returns its name."""
+    return Topics(kafka, request.node.name)
+
+
+@pytest.fixture
+def unique(request: pytest.FixtureRequest) -> str:
+    """A name for this test alone: a consumer group, a key prefix."""
+    return unique_name(request.node.name)
