@@ -1,0 +1,175 @@
+"""Every topic: its name, what it is keyed by, how many partitions it has. Makes those that are missing."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import errors
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from streams.connections import KafkaConnection
+
+logger = logging.getLogger(__name__)
+
+ENVELOPE_BYTES = 64 * 1024
+"""What a forwarded record or a dead letter may be larger than the record that it carries: its headers."""
+BROKER_MESSAGE_BYTES = 1_048_588
+"""The broker's own default of ``max.message.bytes``."""
+
+
+class TopicsUnusable(Exception):
+    """The topics are not as they must be, or cannot be seen or made; the message says what to do. Stop."""
+
+
+class BrokerUnreachable(Exception):
+    """No broker answered. Try again, or stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNames:
+    """The names of all topics of one deployment."""
+
+    events: str = "events"
+    """In, keyed by contact id: the Segment Spec."""
+    transitions: str = "segment-transitions"
+    """Out, keyed by contact id, on the contact's partition."""
+    dead_letters: str = "events-dead-letters"
+    """Records that could not be taken, unchanged, on the partition that they came from."""
+
+    @property
+    def by_contact(self) -> str:
+        """Events that came under another key than their contact's id, under the right one."""
+        return f"{self.events}-by-contact"
+
+    @property
+    def sources(self) -> tuple[str, str]:
+        """The topics that are read. Partition p of both belongs to the same contacts, so to the same worker."""
+        return (self.events, self.by_contact)
+
+    @property
+    def all(self) -> tuple[str, str, str, str]:
+        """Every topic."""
+        return (self.events, self.by_contact, self.transitions, self.dead_letters)
+
+
+def ensure(connection: KafkaConnection, names: TopicNames, partitions: int, wait_s: float = 30.0) -> int:
+    """Makes the topics that are missing, and returns how many partitions the events have. Blocks: use a thread.
+
+    An events topic that exists decides the number of partitions for the others; ``partitions`` is for a new one.
+
+    Raises BrokerUnreachable where no broker answers within ``wait_s`` seconds, TopicsUnusable for all else.
+    """
+    if len(set(names.all)) < len(names.all):
+        raise TopicsUnusable(
+            f"the topics must have different names, and two of these are the same: {names.all}"
+        )
+    try:
+        with _admin(connection, wait_s) as admin:
+            return _ensure(admin, names, partitions)
+    except errors.AuthorizationError as error:
+        raise TopicsUnusable(_refused(connection, names, error)) from error
+    except errors.SaslAuthenticationFailedError as error:
+        raise TopicsUnusable(_not_known(connection, error)) from error
+    except errors.RetriableError as error:
+        raise BrokerUnreachable(f"no Kafka broker answers at {connection.address}: {error}") from error
+    except errors.KafkaError as error:
+        raise TopicsUnusable(
+            f"Kafka at {connection.address} would not do what the topics need: {error}"
+        ) from error
+
+
+def _admin(connection: KafkaConnection, wait_s: float) -> KafkaAdminClient:
+    return KafkaAdminClient(
+        **connection.options(), bootstrap_timeout_ms=int(wait_s * 1000), client_id="livesegments-topics"
+    )
+
+
+def _ensure(admin: KafkaAdminClient, names: TopicNames, partitions: int) -> int:
+    found = _partitions_of(admin, names.all)
+    wanted = found.get(names.events, partitions)
+    _refuse_other_counts(found, names, wanted)
+    missing = [name for name in names.all if name not in found]
+    if missing:
+        # The largest record that the events can bring, so that none is too large to be sent on.
+        largest = _max_message_bytes(admin, names.events) if names.events in found else BROKER_MESSAGE_BYTES
+        admin.create_topics(
+            {name: {"num_partitions": wanted, "configs": _configs(name, names, largest)} for name in missing},
+            raise_errors=False,
+        )
+        # Another worker may have made them in the same moment: what counts is how they are now.
+        admin.wait_for_topics(missing)
+        found = _partitions_of(admin, names.all)
+        still = [name for name in missing if name not in found]
+        if still:
+            raise TopicsUnusable(f"the topic {still[0]} cannot be made; make it with {wanted} partitions")
+        _refuse_other_counts(found, names, wanted)
+        logger.info("made the topics %s, %d partitions each", ", ".join(missing), wanted)
+    return wanted
+
+
+def _configs(name: str, names: TopicNames, largest: int) -> dict[str, str]:
+    match name:
+        case names.events | names.by_contact:
+            # The broker's clock, so that no producer's wrong one counts as received time.
+            configs = {"message.timestamp.type": "LogAppendTime"}
+        case _:
+            configs = {}
+    if name in (names.by_contact, names.dead_letters):
+        configs["max.message.bytes"] = str(largest + ENVELOPE_BYTES)
+    return configs
+
+
+def _partitions_of(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
+    """The number of partitions of those topics that exist."""
+    found: dict[str, int] = {}
+    for topic in admin.describe_topics(list(names)):
+        error = errors.for_code(topic["error_code"])
+        if issubclass(error, errors.AuthorizationError):
+            raise error(topic["name"])
+        if error is errors.NoError and topic["partitions"]:
+            found[topic["name"]] = len(topic["partitions"])
+        elif error not in (errors.NoError, errors.UnknownTopicOrPartitionError):
+            raise error(topic["name"])
+    return found
+
+
+def _refuse_other_counts(found: Mapping[str, int], names: TopicNames, wanted: int) -> None:
+    sources = {name: found[name] for name in names.sources if name in found}
+    if len(set(sources.values())) > 1:
+        said = " and ".join(f"{name} has {count}" for name, count in sources.items())
+        raise TopicsUnusable(
+            f"{said} partitions, and both must have the same number: add partitions to the smaller one, "
+            "or name another events topic with SEGMENTS_EVENTS_TOPIC"
+        )
+    for name, setting in (
+        (names.transitions, "SEGMENTS_TRANSITIONS_TOPIC"),
+        (names.dead_letters, "SEGMENTS_DEAD_LETTER_TOPIC"),
+    ):
+        if found.get(name, wanted) < wanted:
+            raise TopicsUnusable(
+                f"the topic {name} has {found[name]} partitions, fewer than the {wanted} of the events: "
+                f"add partitions to it, or name another topic with {setting}"
+            )
+
+
+def _max_message_bytes(admin: KafkaAdminClient, topic: str) -> int:
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": None})
+    found: dict[str, Any] = admin.describe_configs([resource], config_filter="all")["topic"][topic]
+    entry = found.get("max.message.bytes")
+    return int(entry["value"]) if entry and entry["value"] else BROKER_MESSAGE_BYTES
+
+
+def _refused(connection: KafkaConnection, names: TopicNames, error: errors.KafkaError) -> str:
+    who = connection.username or "this client"
+    return (
+        f"Kafka at {connection.address} does not let {who} see or make its topics ({type(error).__name__}): allow it "
+        f"DESCRIBE and READ on {', '.join(names.sources)}, DESCRIBE and WRITE on the others, CREATE where one is missing"
+    )
+
+
+def _not_known(connection: KafkaConnection, error: errors.KafkaError) -> str:
+    return (
+        f"Kafka at {connection.address} refuses the user {connection.username} ({error}): "
+        "see SEGMENTS_KAFKA_USERNAME, SEGMENTS_KAFKA_PASSWORD and SEGMENTS_KAFKA_SASL_MECHANISM"
+    )
