@@ -75,7 +75,7 @@ class FenceLost(PartitionMoved):
     """Another owner has taken the partition."""
 
     def __init__(self, partition: int, held: int) -> None:
-        super().__init__(partition, f"fence {held} is not the one in force: another owner has taken the partition")
+        super().__init__(partition, f"fence {held} is not in force: another owner has taken the partition")
         self.held = held
 
 

@@ -114,10 +114,10 @@ class MemoryStore:
             if self._agrees(stored, commit, number):
                 self._write(stored, commit)
                 stored.done = number
-        except PartitionMoved as refused:
-            self._ownership.answered(commit, refused)
+        except PartitionMoved:
+            self._ownership.not_done(commit)
             raise
-        self._ownership.answered(commit)
+        self._ownership.done(commit)
         return CommitResult(stored.outbox_sequence, stored.wakes.next_ms())
 
     async def due(
@@ -126,7 +126,7 @@ class MemoryStore:
         return self._partition(partition).wakes.first(limit, before_ms if inclusive else before_ms - 1)
 
     async def scan(self, partition: int, cursor: int, count: int) -> tuple[int, list[tuple[str, bytes]]]:
-        contacts = self._partition(partition).contacts  # in the order they came, which writing again leaves alone
+        contacts = self._partition(partition).contacts  # in order of arrival, whatever is written again
         page = list(islice(contacts.items(), cursor, cursor + count))
         following = cursor + len(page)
         return (following if following < len(contacts) else 0), page
@@ -155,7 +155,7 @@ class MemoryStore:
         if stored.done == number:
             return False
         if stored.done != number - 1:
-            raise StateMoved(commit.partition, f"commit {number} was built on another state than the one stored")
+            raise StateMoved(commit.partition, f"commit {number} is not the one after {stored.done}")
         for topic, (expected, _) in commit.offsets.items():
             if stored.offsets.get(topic, expected) != expected:
                 raise OffsetMismatch(commit.partition, topic, expected, stored.offsets[topic])

@@ -7,7 +7,7 @@ commit is done only on exactly the state that it was built on, and a repeated on
 from dataclasses import dataclass
 
 from streams.store import Commit
-from streams.store.errors import FenceLost, PartitionMoved, StateMoved
+from streams.store.errors import FenceLost, StateMoved
 
 
 @dataclass(slots=True)
@@ -44,13 +44,20 @@ class Ownership:
             owned.unanswered = True
         return commit.number
 
-    def answered(self, commit: Commit, refused: PartitionMoved | None = None) -> None:
-        """Notes that the fate of a commit is known. A refused one gives its number back."""
+    def done(self, commit: Commit) -> None:
+        """Notes that a commit was answered as done."""
+        if owned := self._expecting(commit):
+            owned.unanswered = False
+            owned.done += 1
+
+    def not_done(self, commit: Commit) -> None:
+        """Notes that a commit certainly changed nothing: its number goes to the next one."""
+        if owned := self._expecting(commit):
+            owned.unanswered = False
+            commit.number = None
+
+    def _expecting(self, commit: Commit) -> _Owned | None:
         owned = self._owned.get(commit.partition)
         if owned is None or owned.fence != commit.fence or commit.number != owned.done + 1:
-            return  # answered before, or of a fence given up: nothing to learn
-        owned.unanswered = False
-        if refused is None:
-            owned.done += 1
-        else:
-            commit.number = None
+            return None  # answered before, or of a fence given up: nothing to learn
+        return owned

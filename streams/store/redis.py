@@ -1,0 +1,271 @@
+"""The store in Redis, or Valkey: `keys` says what is stored, `commit.lua` what is atomic."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Iterator, Sequence
+from importlib.resources import files
+from itertools import chain
+from typing import Any, TypeVar
+
+from redis.exceptions import NoScriptError, ResponseError
+
+from streams.store import Commit, CommitResult, Observe, PartitionState, keys
+from streams.store.errors import (
+    EvictingStore,
+    FenceLost,
+    OffsetMismatch,
+    PartitionCountMismatch,
+    PartitionMoved,
+    StateMoved,
+    StoreDenied,
+    StoreUnavailable,
+    Trouble,
+)
+from streams.store.keys import PartitionKeys
+from streams.store.line import Line, unavailable
+from streams.store.ownership import Ownership
+
+_log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
+_Argument = str | bytes | int
+
+
+class _Script:
+    def __init__(self, name: str) -> None:
+        self.source = files(__package__).joinpath(f"{name}.lua").read_bytes()
+        self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
+
+
+_COMMIT, _REGISTER, _SIZES, _TAKE = (_Script(name) for name in ("commit", "register", "sizes", "take"))
+
+
+def _pairs(flat: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _ms(score: bytes) -> int:
+    return int(float(score))  # scores are floating-point numbers, exact up to 2**53
+
+
+def commit_command(
+    commit: Commit, number: int, partition: PartitionKeys
+) -> tuple[list[str], list[_Argument]]:
+    """The keys and arguments of `commit.lua`.
+
+    A flat list is what costs least: everything is packed by hiredis as it is, with no work here per contact.
+    """
+    fixed = (partition.state, partition.offsets, partition.meta, partition.counts)
+    touched = [*fixed, partition.contacts, partition.wakes, partition.outbox]
+    body: list[_Argument] = []
+    for topic, (expected, following) in commit.offsets.items():
+        body += (topic, expected, following)
+    for pairs in (commit.meta, commit.counts, commit.contacts):
+        body += chain.from_iterable(pairs.items())
+    removed: list[str] = []
+    for contact_id, at_ms in commit.wakes.items():
+        if at_ms is None:
+            removed.append(contact_id)
+        else:
+            body += (at_ms, contact_id)
+    body += removed
+    for groups in (commit.entered, commit.exited):
+        for segment, ids in groups.items():
+            touched.append(partition.members(segment))
+            body.append(len(ids))
+            body += ids
+    if commit.outbox is not None:
+        body.append(commit.outbox)
+    head: list[_Argument] = [
+        commit.fence,
+        number,
+        commit.clock_ms,
+        commit.trim,
+        int(commit.outbox is not None),
+    ]
+    head += (3 * len(commit.offsets), 2 * len(commit.meta), 2 * len(commit.counts), 2 * len(commit.contacts))
+    head += (2 * (len(commit.wakes) - len(removed)), len(removed), len(commit.entered), len(commit.exited))
+    return touched, head + body
+
+
+class RedisStore:
+    """A `ContactStore` in one Redis.
+
+    `url` is `redis://`, `rediss://` or `unix://`; `prefix` (the consumer group) begins every key's name; no call
+    waits longer than `timeout_s` for an answer. Raises ValueError on a URL or prefix that cannot work.
+    """
+
+    def __init__(
+        self, url: str, prefix: str, *, timeout_s: float = 10.0, observe: Observe | None = None
+    ) -> None:
+        self._prefix = keys.checked_prefix(prefix)
+        self._line = Line(url, timeout_s)
+        self._observe = observe
+        self._ownership = Ownership()
+        self._partitions: dict[int, PartitionKeys] = {}
+
+    async def open(self, partitions: int) -> list[str]:
+        try:
+            return await self._observed("open", self._open(partitions))
+        except StoreUnavailable as error:
+            if error.trouble is Trouble.DENIED:
+                raise StoreDenied(str(error)) from error
+            raise
+
+    async def register(self, definitions: dict[str, bytes]) -> dict[str, int]:
+        flat = [part for pair in definitions.items() for part in pair]
+        call = self._run(_REGISTER, [keys.definitions(self._prefix)], flat)
+        versions = _pairs(await self._observed("register", call))
+        return {segment.decode(): int(version) for segment, version in versions}
+
+    async def take(self, partition: int) -> PartitionState:
+        at = self._keys(partition)
+        call = self._run(_TAKE, [at.state, at.offsets, at.meta, at.outbox, at.wakes], [])
+        fence, clock, newest, offsets, meta, outbox, wake = await self._observed("take", call)
+        self._ownership.taken(partition, int(fence))
+        return PartitionState(
+            fence=int(fence),
+            offsets={topic.decode(): int(offset) for topic, offset in _pairs(offsets)},
+            clock_ms=None if clock is None else int(clock),
+            outbox=list(enumerate(outbox, start=int(newest) - len(outbox) + 1)),
+            meta={name.decode(): value for name, value in _pairs(meta)},
+            next_wake_ms=_ms(wake[1]) if wake else None,
+        )
+
+    async def load(self, partition: int, ids: Sequence[str]) -> list[bytes | None]:
+        if not ids:
+            return []
+        call = self._ask("HMGET", self._keys(partition).contacts, *ids)
+        records: list[bytes | None] = await self._observed("load", call)
+        return records
+
+    async def commit(self, commit: Commit) -> CommitResult:
+        number = self._ownership.number(commit)
+        touched, arguments = commit_command(commit, number, self._keys(commit.partition))
+        try:
+            answer = await self._observed("commit", self._run(_COMMIT, touched, arguments))
+        except (TypeError, ValueError):  # cannot be spelled, so was not sent
+            self._ownership.not_done(commit)
+            raise
+        if answer[0] != b"done":
+            self._ownership.not_done(commit)
+            raise self._refusal(commit, answer)
+        self._ownership.done(commit)
+        _, sequence, wake = answer
+        return CommitResult(int(sequence), None if wake is None else _ms(wake))
+
+    async def due(
+        self, partition: int, before_ms: int, limit: int, inclusive: bool = False
+    ) -> list[tuple[str, int]]:
+        highest = str(before_ms) if inclusive else f"({before_ms}"
+        wakes = self._keys(partition).wakes
+        call = self._ask("ZRANGEBYSCORE", wakes, "-inf", highest, "WITHSCORES", "LIMIT", 0, limit)
+        found = _pairs(await self._observed("due", call))
+        return [(contact_id.decode(), _ms(at_ms)) for contact_id, at_ms in found]
+
+    async def scan(self, partition: int, cursor: int, count: int) -> tuple[int, list[tuple[str, bytes]]]:
+        call = self._ask("HSCAN", self._keys(partition).contacts, cursor, "COUNT", count)
+        following, flat = await self._observed("scan", call)
+        return int(following), [(contact_id.decode(), record) for contact_id, record in _pairs(flat)]
+
+    async def members(self, segment: str) -> int:
+        return (await self.member_counts([segment]))[segment]
+
+    async def member_counts(self, segments: Sequence[str]) -> dict[str, int]:
+        totals = dict.fromkeys(segments, 0)
+        for sizes in await self._observed("members", self._member_counts(list(totals))):
+            for segment, size in zip(totals, sizes, strict=True):
+                totals[segment] += size
+        return totals
+
+    async def counts(self, partition: int) -> dict[str, int]:
+        flat = await self._observed("counts", self._ask("HGETALL", self._keys(partition).counts))
+        return {name.decode(): int(value) for name, value in _pairs(flat)}
+
+    async def close(self) -> None:
+        await self._line.close()
+
+    async def _open(self, partitions: int) -> list[str]:
+        warnings = await self._settings_warnings()
+        for warning in warnings:
+            _log.warning(warning)
+        name = keys.partition_count(self._prefix)
+        if await self._ask("SET", name, partitions, "NX") is None:
+            stored = int(await self._ask("GET", name))
+            if stored != partitions:
+                raise PartitionCountMismatch(stored, partitions)
+        return warnings
+
+    async def _settings_warnings(self) -> list[str]:
+        try:
+            info = (await self._ask("INFO", "memory")) + (await self._ask("INFO", "persistence"))
+        except StoreUnavailable as error:
+            if error.trouble is not Trouble.DENIED:
+                raise
+            return ["cannot tell whether Redis may evict contacts or keeps them on disk: INFO is denied"]
+        settings = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
+        policy = settings.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction" and settings.get("maxmemory", "0") != "0":
+            raise EvictingStore(policy)
+        warnings = []
+        if policy != "noeviction":
+            warnings.append(f"Redis has maxmemory-policy {policy}: with a maxmemory it would drop contacts")
+        if settings.get("aof_enabled") == "0":
+            warnings.append(
+                "Redis has no append-only file: state since its last snapshot is lost when it stops"
+            )
+        return warnings
+
+    async def _member_counts(self, segments: list[str]) -> list[list[int]]:
+        stored = await self._ask("GET", keys.partition_count(self._prefix)) if segments else None
+        partitions = [self._keys(partition) for partition in range(int(stored or 0))]
+        calls = [self._run(_SIZES, [each.members(key) for key in segments], []) for each in partitions]
+        sizes: list[list[int]] = await asyncio.gather(*calls)
+        return sizes
+
+    @staticmethod
+    def _refusal(commit: Commit, answer: list[bytes]) -> PartitionMoved:
+        match answer:
+            case [b"fence"]:
+                return FenceLost(commit.partition, commit.fence)
+            case [b"offset", topic, stored]:
+                name = topic.decode()
+                return OffsetMismatch(commit.partition, name, commit.offsets[name][0], int(stored))
+            case [b"number", stored]:
+                detail = f"commit {commit.number} is not the one after {int(stored)}"
+                return StateMoved(commit.partition, detail)
+            case _:
+                raise AssertionError(f"commit.lua gave {answer!r}")
+
+    def _keys(self, partition: int) -> PartitionKeys:
+        found = self._partitions.get(partition)
+        if found is None:
+            found = self._partitions[partition] = PartitionKeys.of(self._prefix, partition)
+        return found
+
+    async def _run(self, script: _Script, names: Sequence[str], arguments: Sequence[_Argument]) -> Any:
+        try:
+            return await self._ask("EVALSHA", script.sha, len(names), *names, *arguments)
+        except NoScriptError:  # a server that has just started, or lost its scripts
+            return await self._ask("EVAL", script.source, len(names), *names, *arguments)
+
+    async def _ask(self, *command: _Argument) -> Any:
+        try:
+            return await self._line.ask(*command)
+        except NoScriptError:
+            raise
+        except ResponseError as error:
+            raise unavailable(error) from error
+
+    async def _observed(self, operation: str, call: Awaitable[_Answer]) -> _Answer:
+        if self._observe is None:
+            return await call
+        begun, failed = time.perf_counter(), False
+        try:
+            return await call
+        except StoreUnavailable:
+            failed = True
+            raise
+        finally:
+            self._observe(operation, time.perf_counter() - begun, failed)
