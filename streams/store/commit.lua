@@ -13,7 +13,7 @@
 
 local HEADER = 13
 local AT_ONCE = 4000 -- arguments to one command: unpack() gives up at about 8000; even, to keep pairs together
-local EXACT = 2 ^ 53 -- integers beyond are rounded
+local EXACT = 2 ^ 53 - 1 -- integers beyond may be rounded
 
 local function fail(text)
   error('commit: ' .. text)

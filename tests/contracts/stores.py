@@ -58,7 +58,7 @@ async def seen(store: ContactStore, ids: list[str], segments: list[str]) -> dict
         "outbox": state.outbox,
         "meta": state.meta,
         "next_wake_ms": state.next_wake_ms,
-        "due": await store.due(PARTITION, 2**52, 10_000),
+        "due": await store.due(PARTITION, 2**53 - 1, 10_000, inclusive=True),
         "contacts": dict(zip(ids, await store.load(PARTITION, ids), strict=True)),
         "scanned": scanned,
         "counts": await store.counts(PARTITION),

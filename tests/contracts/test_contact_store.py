@@ -51,19 +51,19 @@ async def owner(store: ContactStore) -> Owner:
 
 async def test_a_store_opens_again_with_the_same_number_of_partitions(
     store: ContactStore, new_store: NewStore
-):
+) -> None:
     await store.open(4)
     await new_store().open(4)
 
 
-async def test_another_number_of_partitions_is_refused(store: ContactStore, new_store: NewStore):
+async def test_another_number_of_partitions_is_refused(store: ContactStore, new_store: NewStore) -> None:
     with pytest.raises(PartitionCountMismatch) as refused:
         await new_store().open(8)
     assert (refused.value.stored, refused.value.asked) == (4, 8)
     await new_store().open(4)
 
 
-async def test_an_untouched_partition_is_empty(store: ContactStore):
+async def test_an_untouched_partition_is_empty(store: ContactStore) -> None:
     state = await store.take(PARTITION)
     assert (state.offsets, state.clock_ms, state.outbox) == ({}, None, [])
     assert (state.meta, state.next_wake_ms) == ({}, None)
@@ -79,21 +79,23 @@ async def test_an_untouched_partition_is_empty(store: ContactStore):
 # ---------------------------------------------------------------------------------------------------- versions
 
 
-async def test_a_version_counts_up_each_time_the_definition_differs(store: ContactStore):
+async def test_a_version_counts_up_each_time_the_definition_differs(store: ContactStore) -> None:
     assert await store.register({"hot": b"1", "lapsed": b"1"}) == {"hot": 1, "lapsed": 1}
     assert await store.register({"hot": b"2", "lapsed": b"1"}) == {"hot": 2, "lapsed": 1}
     assert await store.register({"hot": b"2", "lapsed": b"1"}) == {"hot": 2, "lapsed": 1}
     assert await store.register({"hot": b"1", "lapsed": b"1"}) == {"hot": 3, "lapsed": 1}
 
 
-async def test_a_segment_that_comes_back_counts_up_even_unchanged(store: ContactStore):
+async def test_a_segment_that_comes_back_counts_up_even_unchanged(store: ContactStore) -> None:
     await store.register({"hot": b"1"})
     assert await store.register({"new": b"1"}) == {"hot": 1, "new": 1}
     assert await store.register({}) == {"hot": 1, "new": 1}
     assert await store.register({"hot": b"1"}) == {"hot": 2, "new": 1}
 
 
-async def test_workers_that_start_together_agree_on_the_versions(store: ContactStore, new_store: NewStore):
+async def test_workers_that_start_together_agree_on_the_versions(
+    store: ContactStore, new_store: NewStore
+) -> None:
     others = [new_store() for _ in range(5)]
     found = await asyncio.gather(*(each.register({"hot": b"1", "new": b"\x00\xff"}) for each in others))
     assert found == [{"hot": 1, "new": 1}] * 5
@@ -102,7 +104,7 @@ async def test_workers_that_start_together_agree_on_the_versions(store: ContactS
 # ---------------------------------------------------------------------------------------------------- commits
 
 
-async def test_a_commit_shows_in_all_its_parts(owner: Owner, store: ContactStore):
+async def test_a_commit_shows_in_all_its_parts(owner: Owner, store: ContactStore) -> None:
     result = await store.commit(
         owner.batch(
             offsets={"events": (0, 10), "events-by-contact": (5, 6)},
@@ -131,7 +133,7 @@ async def test_a_commit_shows_in_all_its_parts(owner: Owner, store: ContactStore
     }
 
 
-async def test_a_later_commit_goes_on_from_the_one_before(owner: Owner, store: ContactStore):
+async def test_a_later_commit_goes_on_from_the_one_before(owner: Owner, store: ContactStore) -> None:
     await store.commit(
         owner.batch(
             offsets={"events": (0, 10)},
@@ -161,18 +163,20 @@ async def test_a_later_commit_goes_on_from_the_one_before(owner: Owner, store: C
     assert now["meta"] == {"x": b"2", "y": b"1"}
 
 
-async def test_the_clock_never_goes_back(owner: Owner, store: ContactStore):
+async def test_the_clock_never_goes_back(owner: Owner, store: ContactStore) -> None:
     for clock_ms, stored_ms in [(-5, -5), (0, 0), (10, 10), (9, 10), (11, 11)]:
         await store.commit(owner.batch(clock_ms=clock_ms))
         owner.fence = (state := await store.take(PARTITION)).fence
         assert state.clock_ms == stored_ms
 
 
-async def test_an_empty_commit_is_fine(owner: Owner, store: ContactStore):
+async def test_an_empty_commit_is_fine(owner: Owner, store: ContactStore) -> None:
     assert await store.commit(owner.batch()) == CommitResult(outbox_sequence=0, next_wake_ms=None)
 
 
-async def test_any_contact_id_is_kept_apart_from_names_and_from_others(owner: Owner, store: ContactStore):
+async def test_any_contact_id_is_kept_apart_from_names_and_from_others(
+    owner: Owner, store: ContactStore
+) -> None:
     contacts = {contact_id: contact_id.encode() * 2 for contact_id in STRANGE}
     await store.commit(
         owner.batch(contacts=contacts, wakes=dict.fromkeys(STRANGE, 5), entered={"hot": STRANGE})
@@ -183,7 +187,7 @@ async def test_any_contact_id_is_kept_apart_from_names_and_from_others(owner: Ow
     assert now["members"] == {"hot": len(STRANGE), "lapsed": 0}
 
 
-async def test_ten_thousand_contacts_and_wakes_go_in_one_commit(owner: Owner, store: ContactStore):
+async def test_ten_thousand_contacts_and_wakes_go_in_one_commit(owner: Owner, store: ContactStore) -> None:
     contacts = {f"u{number}": b"%d" % number for number in range(10_000)}
     wakes = {contact_id: 20_000 - number for number, contact_id in enumerate(contacts)}
     result = await store.commit(
@@ -199,14 +203,16 @@ async def test_ten_thousand_contacts_and_wakes_go_in_one_commit(owner: Owner, st
     assert await store.members("hot") == 1
 
 
-async def test_a_record_of_256_kib_comes_back_whole(owner: Owner, store: ContactStore):
+async def test_a_record_of_256_kib_comes_back_whole(owner: Owner, store: ContactStore) -> None:
     record = bytes(range(256)) * 1024
     await store.commit(owner.batch(contacts={"u1": record}, outbox=record))
     assert await store.load(PARTITION, ["u1", "u2"]) == [record, None]
     assert (await store.take(PARTITION)).outbox == [(1, record)]
 
 
-async def test_what_a_caller_changes_afterwards_does_not_reach_the_store(owner: Owner, store: ContactStore):
+async def test_what_a_caller_changes_afterwards_does_not_reach_the_store(
+    owner: Owner, store: ContactStore
+) -> None:
     contacts, entered = {"u1": b"one"}, {"hot": ["u1"]}
     await store.commit(owner.batch(contacts=contacts, entered=entered, meta=(meta := {"x": b"1"})))
     contacts.clear()
@@ -219,7 +225,7 @@ async def test_what_a_caller_changes_afterwards_does_not_reach_the_store(owner: 
     assert now["members"] == {"hot": 1, "lapsed": 0}
 
 
-async def test_partitions_know_nothing_of_each_other(store: ContactStore):
+async def test_partitions_know_nothing_of_each_other(store: ContactStore) -> None:
     first, second = await store.take(0), await store.take(1)
     owners = [Owner(store, first.fence), Owner(store, second.fence)]
     batches = [
@@ -233,7 +239,9 @@ async def test_partitions_know_nothing_of_each_other(store: ContactStore):
     assert await store.members("hot") == 2
 
 
-async def test_a_commit_that_cannot_be_spelled_leaves_the_partition_usable(owner: Owner, store: ContactStore):
+async def test_a_commit_that_cannot_be_spelled_leaves_the_partition_usable(
+    owner: Owner, store: ContactStore
+) -> None:
     if "Redis" in type(store).__name__:
         with pytest.raises(UnicodeEncodeError):
             await store.commit(owner.batch(contacts={"\ud800": b"x"}, counts={"a": 1}))
@@ -244,7 +252,9 @@ async def test_a_commit_that_cannot_be_spelled_leaves_the_partition_usable(owner
 # ---------------------------------------------------------------------------------------------------- the outbox
 
 
-async def test_outbox_entries_stay_until_trimmed_and_their_numbers_go_on(owner: Owner, store: ContactStore):
+async def test_outbox_entries_stay_until_trimmed_and_their_numbers_go_on(
+    owner: Owner, store: ContactStore
+) -> None:
     for number in range(1, 6):
         result = await store.commit(owner.batch(outbox=b"%d" % number))
         assert result.outbox_sequence == number
@@ -257,7 +267,7 @@ async def test_outbox_entries_stay_until_trimmed_and_their_numbers_go_on(owner: 
     assert state.outbox == [(4, b"4"), (5, b"5"), (6, b"6")]
 
 
-async def test_numbers_go_on_after_the_outbox_was_trimmed_empty(owner: Owner, store: ContactStore):
+async def test_numbers_go_on_after_the_outbox_was_trimmed_empty(owner: Owner, store: ContactStore) -> None:
     await store.commit(owner.batch(outbox=b"1"))
     assert (await store.commit(owner.batch(trim=1))).outbox_sequence == 1
     owner.fence = (state := await store.take(PARTITION)).fence
@@ -266,7 +276,7 @@ async def test_numbers_go_on_after_the_outbox_was_trimmed_empty(owner: Owner, st
     assert (await store.take(PARTITION)).outbox == [(2, b"")]
 
 
-async def test_a_commit_never_trims_what_it_appends(owner: Owner, store: ContactStore):
+async def test_a_commit_never_trims_what_it_appends(owner: Owner, store: ContactStore) -> None:
     await store.commit(owner.batch(outbox=b"1"))
     await store.commit(owner.batch(outbox=b"2", trim=99))
     assert (await store.take(PARTITION)).outbox == [(2, b"2")]
@@ -275,7 +285,7 @@ async def test_a_commit_never_trims_what_it_appends(owner: Owner, store: Contact
 # ---------------------------------------------------------------------------------------------------- fence, offsets
 
 
-async def test_the_fence_only_grows(store: ContactStore, new_store: NewStore):
+async def test_the_fence_only_grows(store: ContactStore, new_store: NewStore) -> None:
     other = new_store()
     fences = [(await each.take(PARTITION)).fence for each in (store, other, store, other)]
     assert fences == sorted(set(fences))
@@ -283,7 +293,7 @@ async def test_the_fence_only_grows(store: ContactStore, new_store: NewStore):
 
 async def test_an_owner_whose_fence_was_taken_writes_nothing(
     owner: Owner, store: ContactStore, new_store: NewStore
-):
+) -> None:
     await store.commit(owner.batch(offsets={"events": (0, 1)}, contacts={"u1": b"one"}))
     other = await Owner.of(new_store())
     for _ in range(2):
@@ -295,12 +305,14 @@ async def test_an_owner_whose_fence_was_taken_writes_nothing(
     assert (now["contacts"], now["outbox"]) == ({"u1": b"one", "u2": None, "u3": None}, [])
 
 
-async def test_who_has_not_taken_a_partition_cannot_commit(store: ContactStore):
+async def test_who_has_not_taken_a_partition_cannot_commit(store: ContactStore) -> None:
     with pytest.raises(FenceLost):
         await store.commit(Owner(store, 1).batch())
 
 
-async def test_taking_again_ends_the_fence_that_the_same_worker_held(owner: Owner, store: ContactStore):
+async def test_taking_again_ends_the_fence_that_the_same_worker_held(
+    owner: Owner, store: ContactStore
+) -> None:
     old = owner.batch(counts={"a": 1})
     again = await Owner.of(store)
     with pytest.raises(FenceLost):
@@ -311,7 +323,7 @@ async def test_taking_again_ends_the_fence_that_the_same_worker_held(owner: Owne
 
 async def test_a_batch_that_does_not_begin_at_the_stored_offset_writes_nothing(
     owner: Owner, store: ContactStore
-):
+) -> None:
     await store.commit(owner.batch(offsets={"events": (0, 10)}, contacts={"u1": b"one"}))
     for expected in (9, 11):
         with pytest.raises(OffsetMismatch) as refused:
@@ -342,13 +354,13 @@ async def test_a_batch_that_does_not_begin_at_the_stored_offset_writes_nothing(
     }
 
 
-async def test_the_first_commit_of_a_topic_begins_wherever_it_says(owner: Owner, store: ContactStore):
+async def test_the_first_commit_of_a_topic_begins_wherever_it_says(owner: Owner, store: ContactStore) -> None:
     await store.commit(owner.batch(offsets={"events": (123, 130)}))
     await store.commit(owner.batch(offsets={"events": (130, 131), "other": (5, 5)}))
     assert (await store.take(PARTITION)).offsets == {"events": 131, "other": 5}
 
 
-async def test_after_a_refusal_the_owner_may_commit_what_is_right(owner: Owner, store: ContactStore):
+async def test_after_a_refusal_the_owner_may_commit_what_is_right(owner: Owner, store: ContactStore) -> None:
     await store.commit(owner.batch(offsets={"events": (0, 10)}))
     wrong = owner.batch(offsets={"events": (5, 6)}, counts={"a": 1})
     with pytest.raises(OffsetMismatch):
@@ -364,7 +376,7 @@ async def test_after_a_refusal_the_owner_may_commit_what_is_right(owner: Owner, 
 
 async def test_the_same_commit_tried_again_is_answered_alike_and_applied_once(
     owner: Owner, store: ContactStore
-):
+) -> None:
     batch = owner.batch(
         offsets={"events": (0, 10)}, counts={"a": 1}, outbox=b"blob", wakes={"u1": 5}, entered={"hot": ["u1"]}
     )
@@ -376,20 +388,22 @@ async def test_the_same_commit_tried_again_is_answered_alike_and_applied_once(
     assert (now["counts"], now["outbox"]) == ({"a": 2}, [(1, b"blob"), (2, b"next")])
 
 
-async def test_a_commit_of_wakes_alone_tried_again_is_applied_once(owner: Owner, store: ContactStore):
+async def test_a_commit_of_wakes_alone_tried_again_is_applied_once(owner: Owner, store: ContactStore) -> None:
     batch = owner.batch(counts={"a": 1})
     await store.commit(batch)
     await store.commit(batch)
     assert await store.counts(PARTITION) == {"a": 1}
 
 
-async def test_an_equal_commit_that_is_another_one_is_applied_too(owner: Owner, store: ContactStore):
+async def test_an_equal_commit_that_is_another_one_is_applied_too(owner: Owner, store: ContactStore) -> None:
     await store.commit(owner.batch(counts={"a": 1}))
     await store.commit(owner.batch(counts={"a": 1}))
     assert await store.counts(PARTITION) == {"a": 2}
 
 
-async def test_a_commit_tried_again_after_a_later_one_is_refused_for_good(owner: Owner, store: ContactStore):
+async def test_a_commit_tried_again_after_a_later_one_is_refused_for_good(
+    owner: Owner, store: ContactStore
+) -> None:
     old = owner.batch(counts={"a": 1})
     await store.commit(old)
     await store.commit(owner.batch(counts={"a": 1}))
@@ -400,7 +414,9 @@ async def test_a_commit_tried_again_after_a_later_one_is_refused_for_good(owner:
     assert await store.counts(PARTITION) == {"a": 3}
 
 
-async def test_a_commit_of_a_lost_fence_stays_refused(owner: Owner, store: ContactStore, new_store: NewStore):
+async def test_a_commit_of_a_lost_fence_stays_refused(
+    owner: Owner, store: ContactStore, new_store: NewStore
+) -> None:
     batch = owner.batch(counts={"a": 1})
     await store.commit(batch)
     await new_store().take(PARTITION)
@@ -412,7 +428,7 @@ async def test_a_commit_of_a_lost_fence_stays_refused(owner: Owner, store: Conta
 # ---------------------------------------------------------------------------------------------------- wakes, scans
 
 
-async def test_due_contacts_come_earliest_first_up_to_a_limit(owner: Owner, store: ContactStore):
+async def test_due_contacts_come_earliest_first_up_to_a_limit(owner: Owner, store: ContactStore) -> None:
     await store.commit(owner.batch(wakes={"c": 10, "b": 10, "a": 20, "d": 5, "e": 1_767_225_600_123}))
     assert await store.due(PARTITION, 10, 9) == [("d", 5)]
     assert await store.due(PARTITION, 10, 9, inclusive=True) == [("d", 5), ("b", 10), ("c", 10)]
@@ -425,7 +441,7 @@ async def test_due_contacts_come_earliest_first_up_to_a_limit(owner: Owner, stor
 
 async def test_asking_what_is_due_changes_nothing_and_a_moved_wake_has_one_moment(
     owner: Owner, store: ContactStore
-):
+) -> None:
     await store.commit(owner.batch(wakes={"a": 10}))
     await store.commit(owner.batch(wakes={"a": 30}))
     result = await store.commit(owner.batch(wakes={"a": 10, "b": 20}))
@@ -437,7 +453,7 @@ async def test_asking_what_is_due_changes_nothing_and_a_moved_wake_has_one_momen
     assert (await store.commit(owner.batch(wakes={"b": None}))).next_wake_ms is None
 
 
-async def test_a_scan_finds_every_contact_also_while_others_come(owner: Owner, store: ContactStore):
+async def test_a_scan_finds_every_contact_also_while_others_come(owner: Owner, store: ContactStore) -> None:
     contacts = {f"u{number}": b"x" * 100 for number in range(3000)}
     await store.commit(owner.batch(contacts=contacts))
     found: dict[str, bytes] = {}
