@@ -1,5 +1,6 @@
 """Fixtures of the integration tests. A test that asks for one of these is marked `integration` by that alone."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -18,8 +19,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Bootstrap servers of the session's Kafka, started by the first test that asks. Use topics of your own."""
-    with own_kafka(tmp_path_factory.mktemp("kafka")) as server:
+    folder = tmp_path_factory.mktemp("kafka")
+    with own_kafka(folder) as server:
         yield server.bootstrap
+    # pytest keeps the folders of three sessions: the logs are worth it, the data is not.
+    shutil.rmtree(folder / "data", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -92,8 +92,11 @@ def class_path(cache: Path | None = None, progress: Progress = silent, lock: Pat
 
 
 def _verify(path: Path, jar: Jar) -> None:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise LocalError(f"cannot read {path}: {error.strerror or error}") from None
     if found != jar.sha256:
         path.unlink(missing_ok=True)
         raise LocalError(

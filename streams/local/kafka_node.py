@@ -11,15 +11,16 @@ from pathlib import Path
 from streams.local import jars
 from streams.local.errors import LocalError
 from streams.local.ports import HOST, answers
-from streams.local.processes import OUTPUT, GuardedServer, last_line
+from streams.local.processes import OUTPUT, SERVER_LOG, GuardedServer, last_line
 from streams.local.progress import Progress, silent
 
 USUAL_PORTS = (9092, 9093)  # for clients, and for the controller, which is in the same process
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 120.0  # after a crash it first reads through its unfinished log files
 STOP_GRACE_S = 15.0
 _POLL_S = 0.05
 
 # All paths are relative to the node's folder, so that no character of its path needs care in any file or locale.
+# The broker's session is short since a node that was killed may not come back before its old one has run out.
 # Room for a record over the 256 KiB that an event may have, and for its dead letter: 2 MB.
 _SETTINGS = """\
 process.roles=broker,controller
@@ -31,6 +32,7 @@ log.dirs={storage}
 auto.create.topics.enable=false
 num.partitions=4
 message.max.bytes=2097152
+log.cleaner.dedupe.buffer.size=16777216
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
@@ -40,6 +42,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 """
 
 _LOGGING = """\
@@ -112,8 +116,9 @@ def is_ready(folder: Path, port: int) -> bool:
     Another node on that port, which took it first, is not ours.
     """
     cluster = _formatted_as(folder)
+    # A connection is tried first since the client would wait long for one that is refused.
     if cluster is None or not answers(port):
-        return False  # the second since the client waits long for a connection that is refused
+        return False
     from kafka import KafkaAdminClient  # slow to import: in here it happens while the node starts
     from kafka.errors import KafkaError
 
@@ -186,10 +191,13 @@ def _new_cluster_id() -> str:
 
 
 def _reason(folder: Path) -> str:
-    """Why a node ended: the last error that it logged, else the last line that it printed."""
+    """Why a node ended: the cause of the last error that it logged, else the last line that it printed."""
     try:
-        logged = (folder / "server.log").read_text(errors="replace").splitlines()
+        logged = (folder / SERVER_LOG).read_text(errors="replace").splitlines()
     except OSError:
         logged = []
-    errors = [line for line in logged if " ERROR " in line or " FATAL " in line]
-    return errors[-1] if errors else last_line(folder / OUTPUT)
+    errors = [at for at, line in enumerate(logged) if " ERROR " in line or " FATAL " in line]
+    if not errors:
+        return last_line(folder / OUTPUT)
+    # What an error was thrown for comes below it, the deepest cause last, among the places in the code.
+    return [line for line in logged[errors[-1] :] if not line.startswith("\t")][-1]

@@ -12,7 +12,8 @@ from pathlib import Path
 from streams.local import guard
 from streams.local.errors import LocalError
 
-OUTPUT = "output.log"
+OUTPUT = "output.log"  # what a server prints
+SERVER_LOG = "server.log"  # what it logs
 
 _POLL_S = 0.02
 _KILLED_WITHIN_S = 10.0
@@ -91,6 +92,9 @@ class GuardedServer:
         """
         self.folder = folder
         log = folder / OUTPUT
+        for last in (log, folder / SERVER_LOG):
+            if last.exists():  # so that neither grows for ever, and what they say is of this start
+                last.replace(last.with_name(f"{last.name}.1"))
         own = [sys.executable, "-I", "-S", guard.__file__, str(log), str(grace_s)]
         self._guard = subprocess.Popen(
             own + command,

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from streams.local.errors import LocalError
 from streams.local.ports import HOST
-from streams.local.processes import OUTPUT, GuardedServer, last_line
+from streams.local.processes import OUTPUT, SERVER_LOG, GuardedServer, last_line
 from streams.local.progress import Progress, silent
 
 USUAL_PORTS = (6379,)
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 120.0  # it first reads all its data
 STOP_GRACE_S = 10.0
 _POLL_S = 0.02
 _PID_FILE = "redis.pid"
@@ -126,5 +126,5 @@ def _major_version(binary: str) -> int:
 
 
 def _reason(folder: Path) -> str:
-    log = folder / "server.log"
+    log = folder / SERVER_LOG
     return last_line(log if log.exists() else folder / OUTPUT)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from streams.local.redis_server import Fsync
 from streams.local.state import Server, State
 
 _START_ATTEMPTS = 3
+_ANSWERS_WITHIN_S = 15.0  # on a busy machine; a server that runs and takes longer is replaced
+_POLL_S = 0.1
 # Longer than the first start of all takes, on a slow network.
 _LOCK_TIMEOUT_S = 900.0
 
@@ -148,10 +151,15 @@ def _parts(progress: Progress, fsync: Fsync) -> tuple[_Part, ...]:
 
 def _serves(part: _Part, data_dir: Path, server: Server, progress: Progress) -> bool:
     """Whether the server of the last time does its work still. One that runs and does not is stopped."""
-    if not server.process.is_alive():
+    deadline = time.monotonic() + _ANSWERS_WITHIN_S
+    while server.process.is_alive():
+        if part.is_ready(data_dir / part.name, server.ports[0]):
+            return True
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_POLL_S)
+    else:
         return False
-    if part.is_ready(data_dir / part.name, server.ports[0]):
-        return True
     progress(f"Stopping {part.name.capitalize()}, which does not answer")
     server.process.stop(part.grace_s)
     return False
