@@ -1,0 +1,25 @@
+"""The values that stand in definitions, each with its own reading, its own refusals and its JSON Schema."""
+
+from rules.fields.texts import ANY_EVENT, FilledText, Names, Pattern, Text
+from rules.fields.times import DurationMs, DurationOrNoneMs, MomentMs, TwoMoments
+from rules.fields.values import Bound, Flag, Number, Percent, Scalar, Scalars, is_number, scalar_order
+
+__all__ = [
+    "ANY_EVENT",
+    "Bound",
+    "DurationMs",
+    "DurationOrNoneMs",
+    "FilledText",
+    "Flag",
+    "MomentMs",
+    "Names",
+    "Number",
+    "Pattern",
+    "Percent",
+    "Scalar",
+    "Scalars",
+    "Text",
+    "TwoMoments",
+    "is_number",
+    "scalar_order",
+]

@@ -1,0 +1,107 @@
+"""Texts: names of events, paths, patterns."""
+
+from typing import Annotated, Any, TypeAlias
+
+import re2
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+from rules.problems import Problem, refuse, shown
+
+ANY_EVENT = "*"
+_TEXT_SCHEMA = {"type": "string", "minLength": 1}
+
+
+def _not_quoted(value: Any) -> str:
+    return "put it in quotes" if isinstance(value, bool | int | float) else "write a text"
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        refuse(Problem("wrong_type", f"wants a text, not {shown(value)}", _not_quoted(value)))
+    return value
+
+
+def _filled_text(value: Any) -> str:
+    if _text(value) == "":
+        refuse(Problem("empty", "wants a text that is not empty"))
+    return str(value)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if value == ANY_EVENT:
+        return (ANY_EVENT,)
+    if not isinstance(value, list | tuple):
+        if not isinstance(value, str):
+            hint = _not_quoted(value) if isinstance(value, bool | int | float) else 'or "*" for any event'
+            refuse(Problem("wrong_type", f"wants an event name or a list of names, not {shown(value)}", hint))
+        return (_filled_text(value),)
+    if not value:
+        refuse(Problem("empty", "names no event", 'write an event name, or "*" for any event'))
+    problems = []
+    for place, name in enumerate(value):
+        if not isinstance(name, str) or not name:
+            problems.append(
+                Problem(
+                    "wrong_type", f"an event name is a text, not {shown(name)}", _not_quoted(name), (place,)
+                )
+            )
+        elif name == ANY_EVENT:
+            problems.append(
+                Problem(
+                    "wrong_type",
+                    '"*" stands alone, not in a list',
+                    'write "*" in place of the list',
+                    (place,),
+                )
+            )
+    if problems:
+        refuse(*problems)
+    return tuple(sorted(set(value)))
+
+
+def _pattern(value: Any) -> str:
+    pattern = _text(value)
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options)
+    except re2.error as error:
+        reason = (
+            error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error.args[0])
+        )
+        hint = (
+            "patterns are RE2's: no look-around, no back-references"
+            if "(?" in pattern or "\\" in pattern
+            else ""
+        )
+        refuse(Problem("bad_pattern", f"the pattern does not compile: {reason}", hint))
+    return pattern
+
+
+Text: TypeAlias = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string"})]
+
+
+FilledText: TypeAlias = Annotated[str, PlainValidator(_filled_text), WithJsonSchema(_TEXT_SCHEMA)]
+
+
+Names: TypeAlias = Annotated[
+    tuple[str, ...],
+    PlainValidator(_names),
+    PlainSerializer(list),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _TEXT_SCHEMA,
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": "string", "minLength": 1, "not": {"const": ANY_EVENT}},
+                },
+            ]
+        }
+    ),
+]
+"""Event names, sorted; ``("*",)``: any track, page or screen."""
+
+
+Pattern: TypeAlias = Annotated[str, PlainValidator(_pattern), WithJsonSchema({"type": "string"})]
