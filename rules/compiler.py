@@ -22,41 +22,28 @@ from rules.verdict import at_least
 NONE_AT_ALL = CountTest(low=0, high=0)
 
 
-def children(condition: Condition) -> tuple[Condition, ...]:
-    """The conditions directly inside a condition; none for a leaf."""
-    match condition:
-        case written.All(all=inner) | written.Any_(any=inner) | written.None_(none=inner):
-            return inner
-        case written.AtLeast(of=inner):
-            return inner
-        case written.Not(not_=only):
-            return (only,)
-        case _:
-            return ()
-
-
 def leaves_of(condition: Condition) -> Iterator[Condition]:
     """The leaf conditions in the order in which they are written."""
-    inner = children(condition)
+    inner = written.children(condition)
     if not inner:
         yield condition
-    for child in inner:
+    for _, child in inner:
         yield from leaves_of(child)
 
 
 def compile_leaf(condition: Condition, segment_key: str) -> Leaf:
     """The leaf that a condition without conditions in it stands for."""
     match condition:
-        case written.Did(did=names, test=test):
-            return _count(condition, names, test)
+        case written.Did(did=names):
+            return _count(condition, names, condition.test)
         case written.DidNot(did_not=names):
             return _count(condition, names, NONE_AT_ALL)
-        case written.Latest(latest=names, property=path, within_ms=within_ms, tests=tests):
-            return EventProperty("latest", _source(condition, names), path, within_ms, tests)
-        case written.First(first=names, property=path, tests=tests):
-            return EventProperty("first", _source(condition, names), path, None, tests)
-        case written.TraitIs(trait=path, tests=tests):
-            return TraitTest(path, tests)
+        case written.Latest(latest=names, property=path, within_ms=within_ms):
+            return EventProperty("latest", _source(condition, names), path, within_ms, condition.tests)
+        case written.First(first=names, property=path):
+            return EventProperty("first", _source(condition, names), path, None, condition.tests)
+        case written.TraitIs(trait=path):
+            return TraitTest(path, condition.tests)
         case written.KnownFor(known_for_ms=known_for_ms):
             return KnownFor(known_for_ms)
         case written.Sample(sample=percent, seed=seed):

@@ -15,7 +15,8 @@ from rules.emit import Emitter
 from rules.features import Feature, Occurrences, PropertyValue, Source, Total, TraitValue
 from rules.features.latest import Order
 from rules.paths import MISSING, Values
-from rules.segment import CountTest, ValueTests
+from rules.segment import CountTest
+from rules.value_tests import ValueTests
 from rules.values import is_timed, predicate, timed_predicate
 from rules.verdict import SHIFT_MS
 

@@ -11,7 +11,7 @@ import re2
 
 from rules.durations import Moment, moment_of_number, parse_moment
 from rules.paths import Values
-from rules.segment import ValueTests
+from rules.value_tests import ValueTests
 from rules.verdict import ALWAYS, NEVER, SHIFT_MS, holds_between, holds_from
 
 OneValue = Callable[[Any], bool]

@@ -34,8 +34,7 @@ class Source:
         """What tells this source from others, in JSON's types."""
         found: dict[str, Any] = {"names": list(self.names)}
         if self.where:
-            wheres = [[w.path, w.tests.model_dump(mode="json", by_alias=True, exclude_none=True)] for w in self.where]
-            found["where"] = sorted(wheres, key=json.dumps)
+            found["where"] = {where.path: where.plain.content for where in self.where}
         if self.start_ms is not None:
             found["start_ms"] = self.start_ms
         if self.end_ms is not None:

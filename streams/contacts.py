@@ -1,0 +1,121 @@
+"""One partition's contacts in memory, and what a piece of work does to them. No I/O: the lane does that."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rules.contact import Contact
+from rules.event import Event
+from rules.step import Change, Outcome, Step, Transition
+from streams.records import decode_record, encode_record
+
+
+@dataclass(slots=True)
+class Work:
+    """What a piece of work, a batch of events or of wakes, has changed so far."""
+
+    clock_ms: int
+    transitions: list[Transition] = field(default_factory=list)
+    received_ms: list[int] = field(default_factory=list)
+    """For each transition that an event caused, when that event was received, in the order of ``transitions``."""
+    changed: dict[str, int | None] = field(default_factory=dict)
+    """Contacts whose record changed, with the wake that is stored of each."""
+    outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+
+
+class Contacts:
+    """The contacts of one partition that are in memory, bounded in number.
+
+    What is here may be ahead of the store while a commit is on its way; if that is not done, ``forget`` it.
+    """
+
+    def __init__(self, step: Step, epoch: int, change: Change | None, capacity: int) -> None:
+        self._step = step
+        self._epoch = epoch
+        self._change = change
+        self._capacity = capacity
+        self._contacts: dict[str, Contact] = {}
+
+    def missing(self, ids: Iterable[str]) -> list[str]:
+        """Those of the contacts that are not in memory, each once."""
+        contacts = self._contacts
+        return [contact_id for contact_id in dict.fromkeys(ids) if contact_id not in contacts]
+
+    def knows(self, contact_id: str) -> bool:
+        return contact_id in self._contacts
+
+    def bring_in(self, ids: Sequence[str], records: Sequence[bytes | None], work: Work) -> None:
+        """Takes stored records into memory; those from before a change of definitions are brought through it."""
+        for contact_id, record in zip(ids, records, strict=True):
+            if contact_id in self._contacts:
+                continue
+            if record is None:
+                self._contacts[contact_id] = Contact(id=contact_id)
+                continue
+            contact, epoch = decode_record(contact_id, record)
+            self._contacts[contact_id] = contact
+            if self._change is not None and epoch != self._epoch:
+                wake_ms = contact.wake_ms
+                if self._step.redefine(contact, self._change, work.transitions):
+                    work.changed.setdefault(contact_id, wake_ms)
+
+    def take(self, event: Event, work: Work) -> None:
+        """Takes one event, in the order of the log."""
+        contact = self._contacts[event.contact_id]
+        if event.received_ms > work.clock_ms:
+            work.clock_ms = event.received_ms
+        if contact.id not in work.changed:
+            work.changed[contact.id] = contact.wake_ms
+        before = len(work.transitions)
+        work.outcomes[self._step.take(contact, event, work.clock_ms, work.transitions)] += 1
+        for transition in work.transitions[before:]:
+            if transition.reason == "event":
+                work.received_ms.append(event.received_ms)
+
+    def wake(self, contact_id: str, work: Work) -> None:
+        """Lets the wakes of a contact that the clock has gone beyond happen."""
+        contact = self._contacts[contact_id]
+        work.changed.setdefault(contact_id, contact.wake_ms)
+        self._step.advance(contact, work.clock_ms, work.transitions)
+
+    def wake_of(self, contact_id: str) -> int | None:
+        """The contact's wake, in milliseconds UTC."""
+        return self._contacts[contact_id].wake_ms
+
+    def records(self, work: Work) -> dict[str, bytes]:
+        """The records to store."""
+        epoch, contacts = self._epoch, self._contacts
+        return {contact_id: encode_record(contacts[contact_id], epoch) for contact_id in work.changed}
+
+    def wakes(self, work: Work) -> dict[str, int | None]:
+        """The wakes to store: those that are not what is stored."""
+        contacts = self._contacts
+        return {
+            contact_id: wake_ms
+            for contact_id, stored_ms in work.changed.items()
+            if (wake_ms := contacts[contact_id].wake_ms) != stored_ms
+        }
+
+    def settle(self) -> None:
+        """Makes room, the longest known contacts first, where there are more than the capacity."""
+        excess = len(self._contacts) - self._capacity
+        if excess > 0:
+            for contact_id in list(self._contacts)[: excess + self._capacity // 10]:
+                del self._contacts[contact_id]
+
+    def changes_done(self) -> None:
+        """Every stored contact has been brought through the change of definitions."""
+        self._change = None
+
+    def forget(self) -> None:
+        """Drops all contacts: what is stored is right."""
+        self._contacts.clear()
+
+
+def memberships(transitions: Iterable[Transition]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Who is a member from now on and who no longer, per segment: the outcome of these transitions."""
+    latest = {(transition.segment, transition.contact_id): transition.entered for transition in transitions}
+    entered: dict[str, list[str]] = {}
+    exited: dict[str, list[str]] = {}
+    for (segment, contact_id), is_member in latest.items():
+        (entered if is_member else exited).setdefault(segment, []).append(contact_id)
+    return entered, exited

@@ -1,0 +1,135 @@
+"""A fetched batch, sorted: events to take, records to send on to their contact's partition, dead letters."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Protocol
+
+from aiokafka.partitioner import murmur2
+
+from rules.event import Event
+from streams.outbox import Headers, Output
+from streams.topics import TopicNames
+from streams.wire import Rejected, dead_letter_headers, decode, received_at_header, received_time
+
+
+class Record(Protocol):
+    """A Kafka record; aiokafka's ``ConsumerRecord`` is one. ``timestamp`` is in milliseconds UTC."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(slots=True)
+class Taken:
+    """What a batch holds, in its order."""
+
+    events: list[Event] = field(default_factory=list)
+    forwards: list[Output] = field(default_factory=list)
+    dead_letters: list[Output] = field(default_factory=list)
+    rejected: dict[str, int] = field(default_factory=dict)
+    """How many dead letters there are for each reason."""
+    repeated: int = 0
+    """Records that were sent on twice, and are dropped."""
+    forwarded: dict[int, int] | None = None
+    """Source partition -> offset of the last record sent on from it; None: as before."""
+
+
+@lru_cache(maxsize=65_536)
+def home(contact_id: str, partitions: int) -> int:
+    """The partition of a contact: that of Kafka's default partitioner for the key."""
+    return int(murmur2(contact_id.encode()) & 0x7FFFFFFF) % partitions
+
+
+class Intake:
+    """Sorts the records of one partition of the two source topics.
+
+    A contact's state is in one partition, its home. A record of the events topic under another key, or in another
+    partition, is sent on to the home partition of the by-contact topic, and taken from there.
+    """
+
+    def __init__(self, partition: int, topics: TopicNames, partitions: int, max_future_skew_ms: int) -> None:
+        self.forwarded: dict[int, int] = {}
+        """Source partition -> offset of the last record taken that was sent on from it."""
+        self._partition, self._topics, self._partitions = partition, topics, partitions
+        self._max_future_skew_ms = max_future_skew_ms
+
+    def take(self, topic: str, records: Sequence[Record], now_ms: int, is_home: Callable[[str], bool]) -> Taken:
+        """Sorts a batch. ``is_home`` may say of a contact id that this partition is known to be its home."""
+        taken = Taken()
+        sent_on = topic == self._topics.by_contact
+        for record in records:
+            if sent_on and self._came_before(record, taken):
+                taken.repeated += 1
+                continue
+            headers = record.headers
+            received_ms = received_time(headers, record.timestamp) if headers else record.timestamp
+            event = decode(record.value, received_ms, max_future_skew_ms=self._max_future_skew_ms, now_ms=now_ms)
+            if isinstance(event, Rejected):
+                self._bury(topic, record, event, received_ms, now_ms, taken)
+            elif sent_on or self._belongs_here(event.contact_id, record.key, is_home):
+                taken.events.append(event)
+            else:
+                taken.forwards.append(self._forward(topic, record, event))
+        return taken
+
+    def _belongs_here(self, contact_id: str, key: bytes | None, is_home: Callable[[str], bool]) -> bool:
+        if key is None or key != contact_id.encode():
+            return False
+        return is_home(contact_id) or home(contact_id, self._partitions) == self._partition
+
+    def _came_before(self, record: Record, taken: Taken) -> bool:
+        """Whether a record was sent on twice: each partition's are sent on in the order of their offsets, so one that
+        is not beyond the last one taken has been taken already. Notes it if not."""
+        named = dict(record.headers)
+        partition, offset = named.get("source_partition"), named.get("source_offset")
+        if not (partition and offset and partition.isdigit() and offset.isdigit()):
+            return False  # Not sent on by us: whoever put it there means it.
+        last = (self.forwarded if taken.forwarded is None else taken.forwarded).get(int(partition), -1)
+        if int(offset) <= last:
+            return True
+        if taken.forwarded is None:
+            taken.forwarded = dict(self.forwarded)
+        taken.forwarded[int(partition)] = int(offset)
+        return False
+
+    def _forward(self, topic: str, record: Record, event: Event) -> Output:
+        kept = [
+            header
+            for header in record.headers
+            if header[0] not in ("received_at", "source_topic", "source_partition", "source_offset")
+        ]
+        return Output(
+            self._topics.by_contact,
+            home(event.contact_id, self._partitions),
+            event.contact_id.encode(),
+            record.value,
+            [*kept, *self._source(topic, record), received_at_header(event.received_ms)],
+        )
+
+    def _source(self, topic: str, record: Record) -> list[tuple[str, bytes | None]]:
+        return [
+            ("source_topic", topic.encode()),
+            ("source_partition", b"%d" % self._partition),
+            ("source_offset", b"%d" % record.offset),
+        ]
+
+    def _bury(
+        self, topic: str, record: Record, rejected: Rejected, received_ms: int | None, now_ms: int, taken: Taken
+    ) -> None:
+        headers: Headers = dead_letter_headers(
+            rejected,
+            source_topic=topic,
+            source_partition=self._partition,
+            source_offset=record.offset,
+            received_ms=received_ms,
+            failed_ms=now_ms,
+            headers=record.headers,
+        )
+        taken.dead_letters.append(
+            Output(self._topics.dead_letters, self._partition, record.key, record.value, list(headers))
+        )
+        taken.rejected[rejected.reason] = taken.rejected.get(rejected.reason, 0) + 1

@@ -1,0 +1,321 @@
+"""One partition's way: batches of its records and moments of its clock in, state and transitions out.
+
+A lane is made when its partition is assigned and dropped when it is revoked. Whatever it does ends in one atomic
+commit, after which its outputs are published. It knows no framework: workers, tests and tools drive it alike.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from rules.catalog import Catalog
+from rules.event import Event
+from rules.step import Step
+from streams.contacts import Contacts, Work, memberships
+from streams.intake import Intake, Record, Taken
+from streams.observer import Observer
+from streams.outbox import Entry, Output, Publisher, PublishFailed, decode_entry, encode_entry, unpublished
+from streams.redefinition import META_FIELD, Epoch, next_epoch
+from streams.store import Commit, ContactStore, PartitionMoved, StoreUnavailable
+from streams.topics import TopicNames
+from streams.wire import encode
+
+FORWARDED_FIELD = "forwarded"
+NO_CLOCK_MS = -62_135_596_800_001
+"""The clock of a partition from which nothing has been taken: before the first moment of the year 1."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What all the lanes of a worker share. Durations and moments are milliseconds."""
+
+    catalog: Catalog
+    store: ContactStore
+    publisher: Publisher
+    topics: TopicNames
+    partitions: int
+    observer: Observer
+    wall_ms: Callable[[], int]
+    """The wall clock, UTC since 1970."""
+    max_future_skew_ms: int = 300_000
+    wake_delay_ms: int = 500
+    cached_contacts: int = 50_000
+    """How many contacts a lane keeps in memory at most."""
+    chunk: int = 500
+    """How many due contacts, or contacts after a change of definitions, are taken between two batches."""
+    longest_pause_ms: int = 5_000
+    """The longest pause between two tries of what the store or the broker could not do."""
+
+
+class Lane:
+    """The one writer of a partition's state, while its fence holds."""
+
+    def __init__(self, partition: int, deployment: Deployment) -> None:
+        self.partition = partition
+        self.next_wake_ms: int | None = None
+        """The earliest stored wake, in milliseconds UTC."""
+        self.clock_ms = NO_CLOCK_MS
+        self._on = deployment
+        self._lock = asyncio.Lock()
+        self._intake = Intake(partition, deployment.topics, deployment.partitions, deployment.max_future_skew_ms)
+        self._step = Step(deployment.catalog)
+        self._begun = False
+        self._lost: PartitionMoved | None = None
+        self._fence = 0
+        self._offsets: dict[str, int] = {}
+        self._published = 0
+        self._tails: dict[str, int] = {}
+        self._sweep_cursor: int | None = None
+        self._epoch: Epoch
+        self._contacts: Contacts
+
+    async def start(self) -> dict[str, int]:
+        """Takes the partition, publishes what an earlier owner could not, and says from which offset of each source
+        topic to go on; a topic that is not named is read from its beginning."""
+        async with self._lock:
+            await self._begin()
+            return dict(self._offsets)
+
+    async def handle(self, topic: str, records: Sequence[Record]) -> None:
+        """Takes a fetched batch of one source topic, in order; returns when it is committed and all that follows from
+        it is acknowledged.
+
+        Raises PartitionMoved where the stored state is no longer the one that this lane knows: drop the lane, and make
+        another if the partition is still one's own. After any other exception hand the same batch over again.
+        """
+        async with self._guarded():
+            expected = self._offsets.get(topic)
+            fresh = [record for record in records if expected is None or record.offset >= expected]
+            if fresh:
+                await self._take(topic, fresh)
+
+    async def tick(self, clock_ms: int | None) -> bool:
+        """Moves the partition's clock to a moment, where it has been read to its end (None: leaves the clock where it
+        is), and does a bounded part of what waits; returns whether more waits. Raises as ``handle`` does."""
+        async with self._guarded():
+            if clock_ms is not None and self.clock_ms != NO_CLOCK_MS:
+                self.clock_ms = max(self.clock_ms, clock_ms)
+            if self._wakes_due:
+                await self._wake_chunk()
+            if self._sweep_cursor is not None:
+                await self._sweep_chunk(self._sweep_cursor)
+            return self.has_work
+
+    @property
+    def has_work(self) -> bool:
+        """Whether wakes are due, or contacts wait to be brought through a change of definitions."""
+        return self._wakes_due or self._sweep_cursor is not None
+
+    @property
+    def _wakes_due(self) -> bool:
+        return self.next_wake_ms is not None and self.next_wake_ms < self.clock_ms
+
+    async def _take(self, topic: str, records: Sequence[Record]) -> None:
+        on = self._on
+        taken = self._intake.take(topic, records, on.wall_ms(), self._contacts.knows)
+        if taken.forwards:
+            # Before the commit, so that none is lost; whoever reads them drops those that come twice.
+            await self._publish(taken.forwards)
+        work = Work(self.clock_ms)
+        await self._bring_in((event.contact_id for event in taken.events), work)
+        self._fold(taken.events, work)
+        offset = records[-1].offset + 1
+        outputs = [*self._transitions(work), *taken.dead_letters]
+        commit = self._commit(work, outputs)
+        commit.offsets = {topic: (self._offsets.get(topic, records[0].offset), offset)}
+        if taken.forwarded is not None:
+            commit.meta[FORWARDED_FIELD] = msgspec.msgpack.encode(taken.forwarded)
+        await self._finish(commit, outputs, work)
+        self._offsets[topic] = offset
+        if taken.forwarded is not None:
+            self._intake.forwarded = taken.forwarded
+        self._observe(topic, len(records), taken, work)
+
+    def _fold(self, events: Sequence[Event], work: Work) -> None:
+        take, delay_ms = self._contacts.take, self._on.wake_delay_ms
+        late = 0
+        for event in events:
+            # So far behind the clock, time may have moved the contact in the event's absence.
+            late += event.received_ms < work.clock_ms - delay_ms
+            take(event, work)
+        if late:
+            self._on.observer.late(self.partition, late)
+
+    async def _bring_in(self, ids: Iterable[str], work: Work) -> None:
+        missing = self._contacts.missing(ids)
+        if missing:
+            records = await self._persist(lambda: self._on.store.load(self.partition, missing))
+            self._contacts.bring_in(missing, records, work)
+
+    async def _wake_chunk(self) -> None:
+        on, clock_ms = self._on, self.clock_ms
+        due = [contact_id for contact_id, _ in await self._persist(self._due)]
+        work = Work(clock_ms)
+        await self._bring_in(due, work)
+        for contact_id in due:
+            self._contacts.wake(contact_id, work)
+        outputs = self._transitions(work)
+        commit = self._commit(work, outputs)
+        # Whatever is stored of a due contact has to go, or it would be due for ever.
+        commit.wakes.update((contact_id, self._contacts.wake_of(contact_id)) for contact_id in due)
+        await self._finish(commit, outputs, work)
+        on.observer.woke(self.partition, len(due), work)
+
+    def _due(self) -> Awaitable[list[tuple[str, int]]]:
+        return self._on.store.due(self.partition, self.clock_ms, self._on.chunk)
+
+    async def _sweep_chunk(self, cursor: int) -> None:
+        on = self._on
+        cursor, found = await self._persist(lambda: on.store.scan(self.partition, cursor, on.chunk))
+        waiting = [(contact_id, record) for contact_id, record in found if not self._contacts.knows(contact_id)]
+        work = Work(self.clock_ms)
+        self._contacts.bring_in([item[0] for item in waiting], [item[1] for item in waiting], work)
+        outputs = self._transitions(work)
+        commit = self._commit(work, outputs)
+        epoch = self._epoch
+        if cursor == 0:
+            epoch = epoch.finished()
+            commit.meta[META_FIELD] = epoch.encode()
+        await self._finish(commit, outputs, work)
+        self._epoch, self._sweep_cursor = epoch, cursor or None
+        if cursor == 0:
+            self._contacts.changes_done()
+
+    async def _publish_left_over(self, outbox: Sequence[tuple[int, bytes]]) -> None:
+        """Publishes what an earlier owner committed and may not have published."""
+        topics = self._on.topics
+        entries = [decode_entry(blob) for _, blob in outbox]
+        await self._publish([output for entry in entries for output in entry.outputs], entries, checked=True)
+        self._published = outbox[-1][0] if outbox else 0
+        places = [(topic, self.partition) for topic in (topics.transitions, topics.dead_letters)]
+        ends = await self._persist(lambda: self._on.publisher.ends(places))
+        self._tails = {topic: offset for (topic, _), offset in ends.items()}
+
+    async def _adopt_definitions(self, stored: bytes | None) -> None:
+        """Compares the definitions with those that the partition's state was made by."""
+        clock_ms = None if self.clock_ms == NO_CLOCK_MS else self.clock_ms
+        self._epoch = next_epoch(stored, self._on.catalog, clock_ms)
+        change = self._epoch.change(self._on.catalog)
+        self._contacts = Contacts(self._step, self._epoch.number, change, self._on.cached_contacts)
+        self._sweep_cursor = None if change is None else 0
+        encoded = self._epoch.encode()
+        if encoded != stored:
+            work = Work(self.clock_ms)
+            commit = self._commit(work, [])
+            commit.meta[META_FIELD] = encoded
+            await self._finish(commit, [], work)
+
+    def _commit(self, work: Work, outputs: Sequence[Output]) -> Commit:
+        """What the store is to change for a piece of work; offsets and metadata are the caller's to add."""
+        entered, exited = memberships(work.transitions)
+        return Commit(
+            partition=self.partition,
+            fence=self._fence,
+            clock_ms=work.clock_ms,
+            contacts=self._contacts.records(work),
+            wakes=self._contacts.wakes(work),
+            entered=entered,
+            exited=exited,
+            outbox=encode_entry(Entry(list(outputs), self._tails)) if outputs else None,
+            trim=self._published,
+        )
+
+    def _transitions(self, work: Work) -> list[Output]:
+        topic, partition = self._on.topics.transitions, self.partition
+        return [Output(topic, partition, *encode(transition)) for transition in work.transitions]
+
+    async def _finish(self, commit: Commit, outputs: Sequence[Output], work: Work) -> None:
+        """Commits, then publishes."""
+        on = self._on
+        entry = Entry(list(outputs), dict(self._tails))
+        result = await self._persist(lambda: on.store.commit(commit))
+        self.clock_ms = max(self.clock_ms, work.clock_ms)
+        self.next_wake_ms = result.next_wake_ms
+        if outputs:
+            await self._publish(outputs, [entry])
+            self._published = result.outbox_sequence
+            on.observer.published(self.partition, work)
+        self._contacts.settle()
+
+    async def _publish(
+        self, outputs: Sequence[Output], entries: Sequence[Entry] = (), *, checked: bool = False
+    ) -> None:
+        """Publishes until all is acknowledged. ``entries``: what to look for in the topics before trying again, or
+        with ``checked`` before the first try."""
+        publisher, left, pause = self._on.publisher, outputs, Pauses(self._on.longest_pause_ms)
+        while left:
+            try:
+                if checked and entries:
+                    left = await unpublished(publisher, entries)
+                for (topic, partition), offset in (await publisher.publish(left)).items():
+                    if partition == self.partition and topic in self._tails:
+                        self._tails[topic] = offset
+                return
+            except PublishFailed as error:
+                checked = True
+                await pause.after(error, self._on.observer, self.partition)
+
+    async def _persist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Calls the store, or the broker, until it answers."""
+        pause = Pauses(self._on.longest_pause_ms)
+        while True:
+            try:
+                return await call()
+            except (StoreUnavailable, PublishFailed) as error:
+                await pause.after(error, self._on.observer, self.partition)
+
+    @asynccontextmanager
+    async def _guarded(self) -> AsyncIterator[None]:
+        """Lets one piece of work after the other be done.
+
+        Where one fails, nobody can say how far it got: the partition is then taken anew before the next one, from what
+        is stored, so that nothing is published twice or forgotten. Not so where the partition has moved to somebody
+        else, from whom it must not be taken back.
+        """
+        async with self._lock:
+            if self._lost is not None:
+                raise self._lost
+            if not self._begun:
+                await self._begin()
+            try:
+                yield
+            except PartitionMoved as moved:
+                self._lost = moved
+                raise
+            except BaseException:
+                self._begun = False
+                raise
+
+    async def _begin(self) -> None:
+        on = self._on
+        state = await self._persist(lambda: on.store.take(self.partition))
+        self._fence, self._offsets = state.fence, dict(state.offsets)
+        self.clock_ms = max(self.clock_ms, NO_CLOCK_MS if state.clock_ms is None else state.clock_ms)
+        self.next_wake_ms = state.next_wake_ms
+        forwarded = state.meta.get(FORWARDED_FIELD)
+        self._intake.forwarded = {} if forwarded is None else msgspec.msgpack.decode(forwarded, type=dict[int, int])
+        await self._publish_left_over(state.outbox)
+        await self._adopt_definitions(state.meta.get(META_FIELD))
+        self._begun = True
+
+    def _observe(self, topic: str, records: int, taken: Taken, work: Work) -> None:
+        self._on.observer.batch(topic, self.partition, records, taken, work)
+
+
+class Pauses:
+    """Pauses that double from 50 ms up to the longest."""
+
+    def __init__(self, longest_ms: int) -> None:
+        self._next_ms, self._longest_ms = 50, longest_ms
+
+    async def after(self, error: StoreUnavailable | PublishFailed, observer: Observer, partition: int) -> None:
+        """Waits, after telling the observer why."""
+        observer.retrying(partition, error)
+        await asyncio.sleep(self._next_ms / 1000)
+        self._next_ms = min(2 * self._next_ms, self._longest_ms)
