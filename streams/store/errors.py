@@ -27,6 +27,7 @@ class StoreUnavailable(StoreError):
     def __init__(self, trouble: Trouble, detail: str) -> None:
         super().__init__(f"the store cannot work now ({trouble}): {detail}")
         self.trouble = trouble
+        self.detail = detail
 
 
 class StoreRefused(StoreError):

@@ -110,7 +110,7 @@ class RedisStore:
             return await self._observed("open", self._open(partitions))
         except StoreUnavailable as error:
             if error.trouble is Trouble.DENIED:
-                raise StoreDenied(str(error)) from error
+                raise StoreDenied(error.detail) from error
             raise
 
     async def register(self, definitions: dict[str, bytes]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """The stores under contract: each gives any number of store objects on the same data, as workers have them."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from typing import TypeAlias
 
 import pytest
@@ -9,7 +10,10 @@ from streams.store import Commit, ContactStore
 from streams.store.memory import MemoryData, MemoryStore
 from streams.store.redis import RedisStore
 
+PREFIX = "livesegments"
 PARTITION = 3
+IDS = ["u1", "u2", "u3"]
+SEGMENTS = ["hot", "lapsed"]
 NewStore: TypeAlias = Callable[[], ContactStore]
 
 
@@ -20,6 +24,16 @@ def memory_stores() -> NewStore:
 
 def redis_stores(url: str, prefix: str) -> NewStore:
     return lambda: RedisStore(url, prefix)
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, *, timeout_s: float = 10.0) -> AsyncIterator[RedisStore]:
+    """A store in Redis with the prefix `PREFIX`, closed at the end."""
+    store = RedisStore(url, PREFIX, timeout_s=timeout_s)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def stores(kind: str, request: pytest.FixtureRequest) -> NewStore:
