@@ -1,0 +1,182 @@
+"""A condition in plain English, in one line: what evidence and explanations call it."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from rules.durations import DAY_MS, Moment, format_duration, format_moment
+from rules.fields import ANY_EVENT
+from rules.segment import (
+    All,
+    Any_,
+    AtLeast,
+    Condition,
+    CountTest,
+    Did,
+    DidNot,
+    First,
+    KnownFor,
+    Latest,
+    None_,
+    Not,
+    Sample,
+    TraitIs,
+    ValueTests,
+    Where,
+)
+
+_SHOWN_VALUES = 10
+_PLAIN = re.compile(r"[^\W\d_][\w.@/+&' -]*")
+
+
+def describe(condition: Condition) -> str:
+    """``did Email Clicked at least 3 times within 7d``."""
+    match condition:
+        case All(all=inner):
+            return f"all of ({_joined(inner)})"
+        case Any_(any=inner):
+            return f"any of ({_joined(inner)})"
+        case None_(none=inner):
+            return f"none of ({_joined(inner)})"
+        case AtLeast(at_least=number, of=inner):
+            return f"at least {number} of ({_joined(inner)})"
+        case Not(not_=only):
+            return f"not ({describe(only)})"
+        case Did(did=names, test=test):
+            return _words("did", _events(names), _count(test), *_filter(condition))
+        case DidNot(did_not=names):
+            return _words("did not do", _events(names), *_filter(condition))
+        case Latest(latest=names, property=path):
+            return _words(
+                _text(path), "of the latest", _events(names), *_filter(condition), _tests(condition.tests)
+            )
+        case First(first=names, property=path):
+            return _words(
+                _text(path), "of the first", _events(names), *_filter(condition), _tests(condition.tests)
+            )
+        case TraitIs(trait=path):
+            return _words("trait", _text(path), _tests(condition.tests))
+        case KnownFor(known_for_ms=known_for_ms):
+            return f"known for {format_duration(known_for_ms)} or longer"
+        case Sample(sample=percent, seed=seed):
+            return _words(
+                f"in a sample of {percent.normalize():f} %",
+                "" if seed is None else f"by the seed {_text(seed)}",
+            )
+        case _:
+            assert_never(condition)
+
+
+def _joined(conditions: Iterable[Condition]) -> str:
+    return "; ".join(describe(condition) for condition in conditions)
+
+
+def _words(*words: str) -> str:
+    return " ".join(word for word in words if word)
+
+
+def _events(names: tuple[str, ...]) -> str:
+    return "any event" if names == (ANY_EVENT,) else " or ".join(_text(name) for name in names)
+
+
+def _count(test: CountTest) -> str:
+    match test:
+        case CountTest(low=1, high=None):
+            return ""
+        case CountTest(low=low, high=None):
+            return f"at least {_times(low)}"
+        case CountTest(low=low, high=high) if low == high:
+            return f"exactly {_times(low)}"
+        case CountTest(low=0, high=high) if high is not None:
+            return f"at most {_times(high)}"
+        case _:
+            return f"{test.low} to {test.high} times"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else "twice" if count == 2 else f"{count} times"
+
+
+def _filter(condition: Did | DidNot | Latest | First) -> Iterator[str]:
+    if not isinstance(condition, First) and condition.within_ms is not None:
+        yield f"within {format_duration(condition.within_ms)}"
+    if condition.since_ms is not None:
+        yield f"since {_moment(condition.since_ms)}"
+    if condition.between_ms is not None:
+        start_ms, end_ms = condition.between_ms
+        yield f"from {_moment(start_ms)} to before {_moment(end_ms)}"
+    if condition.where:
+        yield f"where {' and '.join(_one_where(where) for where in condition.where)}"
+
+
+def _one_where(where: Where) -> str:
+    return f"{_text(where.path)} {_tests(where.tests)}"
+
+
+def _tests(tests: ValueTests) -> str:
+    return " and ".join(_each_test(tests))
+
+
+def _each_test(tests: ValueTests) -> Iterator[str]:
+    if tests.is_ is not None:
+        yield f"is {_value(tests.is_)}"
+    if tests.in_ is not None:
+        yield f"is one of {_values(tests.in_)}"
+    if tests.is_not is not None:
+        yield f"is not {_value(tests.is_not)}"
+    if tests.not_in is not None:
+        yield f"is none of {_values(tests.not_in)}"
+    yield from _bounds(tests)
+    if tests.contains is not None:
+        yield f"contains {_value(tests.contains)}"
+    if tests.starts_with is not None:
+        yield f"starts with {_value(tests.starts_with)}"
+    if tests.ends_with is not None:
+        yield f"ends with {_value(tests.ends_with)}"
+    if tests.matches is not None:
+        yield f"matches {json.dumps(tests.matches, ensure_ascii=False)}"
+    if tests.exists is not None:
+        yield "exists" if tests.exists else "is missing"
+    if tests.within_last_ms is not None:
+        yield f"is within the last {format_duration(tests.within_last_ms)}"
+    if tests.within_next_ms is not None:
+        yield f"is within the next {format_duration(tests.within_next_ms)}"
+    if tests.older_than_ms is not None:
+        yield f"is {format_duration(tests.older_than_ms)} or longer ago" if tests.older_than_ms else "is past"
+
+
+def _bounds(tests: ValueTests) -> Iterator[str]:
+    for bound, of_number, of_moment in (
+        (tests.at_least, "at least", "at or after"),
+        (tests.more_than, "more than", "after"),
+        (tests.at_most, "at most", "at or before"),
+        (tests.less_than, "less than", "before"),
+    ):
+        if isinstance(bound, Moment):
+            yield f"is {of_moment} {_moment(bound.ms)}"
+        elif bound is not None:
+            yield f"is {of_number} {bound}"
+
+
+def _moment(moment_ms: int) -> str:
+    text = format_moment(moment_ms)
+    return text[:10] if moment_ms % DAY_MS == 0 else text.replace(".000Z", "Z")
+
+
+def _values(values: tuple[str | int | float | bool, ...]) -> str:
+    shown = ", ".join(_value(value) for value in values[:_SHOWN_VALUES])
+    return shown if len(values) <= _SHOWN_VALUES else f"{shown} and {len(values) - _SHOWN_VALUES} more"
+
+
+def _value(value: str | float | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _text(value) if isinstance(value, str) else str(value)
+
+
+def _text(text: str) -> str:
+    """In quotes where it could be taken for something else, or would break the line."""
+    if _PLAIN.fullmatch(text) and text not in ("true", "false", "null") and not text.endswith(" "):
+        return text
+    return json.dumps(text, ensure_ascii=not text.isprintable())
