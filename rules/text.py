@@ -33,16 +33,8 @@ _PLAIN = re.compile(r"[^\W\d_][\w.@/+&' -]*")
 def describe(condition: Condition) -> str:
     """``did Email Clicked at least 3 times within 7d``."""
     match condition:
-        case All(all=inner):
-            return f"all of ({_joined(inner)})"
-        case Any_(any=inner):
-            return f"any of ({_joined(inner)})"
-        case None_(none=inner):
-            return f"none of ({_joined(inner)})"
-        case AtLeast(at_least=number, of=inner):
-            return f"at least {number} of ({_joined(inner)})"
-        case Not(not_=only):
-            return f"not ({describe(only)})"
+        case All() | Any_() | None_() | AtLeast() | Not():
+            return _describe_group(condition)
         case Did(did=names, test=test):
             return _words("did", _events(names), _count(test), *_filter(condition))
         case DidNot(did_not=names):
@@ -64,6 +56,22 @@ def describe(condition: Condition) -> str:
                 f"in a sample of {percent.normalize():f} %",
                 "" if seed is None else f"by the seed {_text(seed)}",
             )
+        case _:
+            assert_never(condition)
+
+
+def _describe_group(condition: All | Any_ | None_ | AtLeast | Not) -> str:
+    match condition:
+        case All(all=inner):
+            return f"all of ({_joined(inner)})"
+        case Any_(any=inner):
+            return f"any of ({_joined(inner)})"
+        case None_(none=inner):
+            return f"none of ({_joined(inner)})"
+        case AtLeast(at_least=number, of=inner):
+            return f"at least {number} of ({_joined(inner)})"
+        case Not(not_=only):
+            return f"not ({describe(only)})"
         case _:
             assert_never(condition)
 
@@ -128,14 +136,7 @@ def _each_test(tests: ValueTests) -> Iterator[str]:
     if tests.not_in is not None:
         yield f"is none of {_values(tests.not_in)}"
     yield from _bounds(tests)
-    if tests.contains is not None:
-        yield f"contains {_value(tests.contains)}"
-    if tests.starts_with is not None:
-        yield f"starts with {_value(tests.starts_with)}"
-    if tests.ends_with is not None:
-        yield f"ends with {_value(tests.ends_with)}"
-    if tests.matches is not None:
-        yield f"matches {json.dumps(tests.matches, ensure_ascii=False)}"
+    yield from _parts(tests)
     if tests.exists is not None:
         yield "exists" if tests.exists else "is missing"
     if tests.within_last_ms is not None:
@@ -144,6 +145,17 @@ def _each_test(tests: ValueTests) -> Iterator[str]:
         yield f"is within the next {format_duration(tests.within_next_ms)}"
     if tests.older_than_ms is not None:
         yield f"is {format_duration(tests.older_than_ms)} or longer ago" if tests.older_than_ms else "is past"
+
+
+def _parts(tests: ValueTests) -> Iterator[str]:
+    if tests.contains is not None:
+        yield f"contains {_value(tests.contains)}"
+    if tests.starts_with is not None:
+        yield f"starts with {_value(tests.starts_with)}"
+    if tests.ends_with is not None:
+        yield f"ends with {_value(tests.ends_with)}"
+    if tests.matches is not None:
+        yield f"matches {json.dumps(tests.matches, ensure_ascii=False)}"
 
 
 def _bounds(tests: ValueTests) -> Iterator[str]:
