@@ -41,6 +41,7 @@ __all__ = [
     "Commit",
     "CommitResult",
     "ContactStore",
+    "Enrolled",
     "EvictingStore",
     "FenceLost",
     "Observe",
@@ -115,6 +116,16 @@ class CommitResult:
     """The earliest stored wake, after this commit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What stands for a name in contacts' records."""
+
+    number: int
+    """Never given to another name of its kind."""
+    since_ms: int
+    """When the name got it."""
+
+
 class ContactStore(Protocol):
     """All methods raise `StoreUnavailable` when the store cannot be reached or cannot do its work now.
 
@@ -130,12 +141,37 @@ class ContactStore(Protocol):
         """
         ...
 
+    async def partition_count(self) -> int | None:
+        """The number of partitions that the store is bound to; None: it never was opened."""
+        ...
+
     async def register(self, definitions: dict[str, bytes]) -> dict[str, int]:
         """Takes the fingerprint of every segment in force, and gives the versions of all segments ever registered.
 
         A version is 1 at first and counts up each time the fingerprint differs from the one registered last, also
         when a segment comes back that was missing from the last call.
         """
+        ...
+
+    async def enrol(
+        self, kind: str, names: Sequence[str], now_ms: int, *, keep_others: bool
+    ) -> dict[str, Enrolled]:
+        """Gives each name of a kind its number, for all partitions and workers: the one that it has, or a new one.
+
+        Without `keep_others`, names of the kind that are not given lose theirs, and get another if they come back.
+        """
+        ...
+
+    async def enrolled(self, kind: str) -> dict[str, Enrolled]:
+        """The names of a kind that have numbers. Changes nothing."""
+        ...
+
+    async def versions(self) -> dict[str, int]:
+        """The versions of all segments ever registered. Changes nothing."""
+        ...
+
+    async def peek(self, partition: int) -> PartitionState:
+        """What `take` would find, without taking the fence; the one given is that in force, 0 if none ever was."""
         ...
 
     async def take(self, partition: int) -> PartitionState:

@@ -25,6 +25,11 @@ def definitions(prefix: str) -> str:
     return f"{prefix}:definitions"
 
 
+def numbers(prefix: str, kind: str) -> str:
+    """A hash: `name:<name>` -> "<number> <since, ms>", and `next`, the number given last."""
+    return f"{prefix}:numbers:{kind}"
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionKeys:
     """What is stored of one partition."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from streams.store import Commit, CommitResult, PartitionState
+from streams.store import Commit, CommitResult, Enrolled, PartitionState
 from streams.store.errors import FenceLost, OffsetMismatch, PartitionCountMismatch, PartitionMoved, StateMoved
 from streams.store.ownership import Ownership
 
@@ -66,6 +66,9 @@ class MemoryData:
     partitions: dict[int, _Partition] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     fingerprints: dict[str, bytes] = field(default_factory=dict)
+    numbers: dict[str, dict[str, Enrolled]] = field(default_factory=dict)
+    """By kind, then by name."""
+    newest_number: dict[str, int] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -82,6 +85,9 @@ class MemoryStore:
         self.data.partition_count = partitions
         return []
 
+    async def partition_count(self) -> int | None:
+        return self.data.partition_count
+
     async def register(self, definitions: dict[str, bytes]) -> dict[str, int]:
         for key, fingerprint in definitions.items():
             if self.data.fingerprints.get(key) != fingerprint:
@@ -89,11 +95,34 @@ class MemoryStore:
         self.data.fingerprints = dict(definitions)
         return dict(self.data.versions)
 
+    async def enrol(
+        self, kind: str, names: Sequence[str], now_ms: int, *, keep_others: bool
+    ) -> dict[str, Enrolled]:
+        known = self.data.numbers.setdefault(kind, {})
+        if not keep_others:
+            for name in known.keys() - set(names):
+                del known[name]
+        for name in names:
+            if name not in known:
+                number = self.data.newest_number[kind] = self.data.newest_number.get(kind, 0) + 1
+                known[name] = Enrolled(number, now_ms)
+        return {name: known[name] for name in names}
+
+    async def enrolled(self, kind: str) -> dict[str, Enrolled]:
+        return dict(self.data.numbers.get(kind, {}))
+
+    async def versions(self) -> dict[str, int]:
+        return dict(self.data.versions)
+
     async def take(self, partition: int) -> PartitionState:
         stored = self._partition(partition)
         stored.fence += 1
         stored.done = 0
         self._ownership.taken(partition, stored.fence)
+        return await self.peek(partition)
+
+    async def peek(self, partition: int) -> PartitionState:
+        stored = self._partition(partition)
         return PartitionState(
             fence=stored.fence,
             offsets=dict(stored.offsets),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from redis.exceptions import NoScriptError, ResponseError
 
-from streams.store import Commit, CommitResult, Observe, PartitionState, keys
+from streams.store import Commit, CommitResult, Enrolled, Observe, PartitionState, keys
 from streams.store.errors import (
     EvictingStore,
     FenceLost,
@@ -38,7 +38,9 @@ class _Script:
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
 
 
-_COMMIT, _REGISTER, _SIZES, _TAKE = (_Script(name) for name in ("commit", "register", "sizes", "take"))
+_COMMIT, _ENROL, _REGISTER, _SIZES, _TAKE = (
+    _Script(name) for name in ("commit", "enrol", "register", "sizes", "take")
+)
 
 
 def _pairs(flat: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -113,17 +115,49 @@ class RedisStore:
                 raise StoreDenied(error.detail) from error
             raise
 
+    async def partition_count(self) -> int | None:
+        stored = await self._observed("open", self._ask("GET", keys.partition_count(self._prefix)))
+        return None if stored is None else int(stored)
+
     async def register(self, definitions: dict[str, bytes]) -> dict[str, int]:
         flat = [part for pair in definitions.items() for part in pair]
         call = self._run(_REGISTER, [keys.definitions(self._prefix)], flat)
         versions = _pairs(await self._observed("register", call))
         return {segment.decode(): int(version) for segment, version in versions}
 
+    async def enrol(
+        self, kind: str, names: Sequence[str], now_ms: int, *, keep_others: bool
+    ) -> dict[str, Enrolled]:
+        arguments = [now_ms, int(keep_others), *names]
+        call = self._run(_ENROL, [keys.numbers(self._prefix, kind)], arguments)
+        flat = await self._observed("enrol", call)
+        rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        return {name.decode(): Enrolled(int(number), int(since_ms)) for name, number, since_ms in rows}
+
+    async def enrolled(self, kind: str) -> dict[str, Enrolled]:
+        flat = await self._observed("enrolled", self._ask("HGETALL", keys.numbers(self._prefix, kind)))
+        named = ((field.decode(), value.split()) for field, value in _pairs(flat) if field != b"next")
+        return {field.removeprefix("name:"): Enrolled(int(value[0]), int(value[1])) for field, value in named}
+
+    async def versions(self) -> dict[str, int]:
+        flat = await self._observed("versions", self._ask("HGETALL", keys.definitions(self._prefix)))
+        named = ((field.decode(), value) for field, value in _pairs(flat))
+        return {
+            field.removeprefix("version:"): int(value) for field, value in named if field.startswith("version:")
+        }
+
+    async def peek(self, partition: int) -> PartitionState:
+        return await self._observed("peek", self._read_state(partition, take=False))
+
     async def take(self, partition: int) -> PartitionState:
+        state = await self._observed("take", self._read_state(partition, take=True))
+        self._ownership.taken(partition, state.fence)
+        return state
+
+    async def _read_state(self, partition: int, *, take: bool) -> PartitionState:
         at = self._keys(partition)
-        call = self._run(_TAKE, [at.state, at.offsets, at.meta, at.outbox, at.wakes], [])
-        fence, clock, newest, offsets, meta, outbox, wake = await self._observed("take", call)
-        self._ownership.taken(partition, int(fence))
+        names = [at.state, at.offsets, at.meta, at.outbox, at.wakes]
+        fence, clock, newest, offsets, meta, outbox, wake = await self._run(_TAKE, names, [int(take)])
         return PartitionState(
             fence=int(fence),
             offsets={topic.decode(): int(offset) for topic, offset in _pairs(offsets)},
