@@ -1,0 +1,111 @@
+"""The Faust app: what of Faust is used, and how it is set."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import faust
+from faust.app.base import BootStrategy
+from faust.tables.manager import TableManager
+from faust.types.settings import Settings as FaustSettings
+from yarl import URL
+
+from streams.agents import add_ingest
+from streams.assignment import Assignment
+from streams.batches import BatchConsumer, BatchTopic, BatchTransport
+from streams.connections import KafkaConnection
+from streams.runner import Lane
+
+SESSION_S = 15.0
+"""How long a worker may be silent before its partitions go to others."""
+
+
+class _OwnSettings(FaustSettings):
+    def getenv(self, env_name: str) -> Any:  # noqa: ARG002
+        # Faust lets variables such as BROKER_URL or WEB_ENABLED, whoever set them and for what, go before what is
+        # written here.
+        return None
+
+
+class _OnlyConsumer(BootStrategy):
+    """No producer (``streams.publisher`` is ours), no web server, no sampling sensors."""
+
+    enable_kafka_producer = False
+    enable_web = False
+    enable_sensors = False
+
+
+class _NoTables(TableManager):
+    async def on_start(self) -> None:
+        # The stock one sleeps for a second first, so that tables can be added.
+        await self._update_channels()
+        await self.recovery.start()
+
+
+class SegmentsApp(faust.App):
+    """A Faust app that reads batches and nothing else."""
+
+    Settings = _OwnSettings
+    BootStrategy = _OnlyConsumer
+    connection: KafkaConnection
+    assignment: Assignment
+
+    @property
+    def reader(self) -> BatchConsumer:
+        """The consumer."""
+        return cast("BatchConsumer", self.consumer)
+
+    def _create_directories(self) -> None:
+        """None: no tables are kept."""
+
+
+def build_app(
+    connection: KafkaConnection,
+    group: str,
+    topics: tuple[str, ...],
+    make_lane: Callable[[int], Lane],
+    *,
+    wake_delay_ms: int | None = 500,
+    session_s: float = SESSION_S,
+    wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+) -> SegmentsApp:
+    """An app that reads the source topics as a member of the group, each partition through a lane of its own.
+
+    ``wake_delay_ms``: how far the clock of a partition that has been read to its end stays behind the wall clock;
+    None: the wall clock does not move it. To be called, and started, in a running event loop.
+    """
+    servers = [URL(f"kafka://{server}") for server in connection.bootstrap_servers]
+    app = SegmentsApp(
+        group,
+        broker=servers,
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=session_s / 5,
+        broker_commit_interval=5.0,
+        datadir=tempfile.gettempdir(),
+        store="memory://",
+        stream_recovery_delay=0.0,
+        stream_wait_empty=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        TableManager=_NoTables,
+        Topic=BatchTopic,
+    )
+    app.connection = connection
+    app.transport = BatchTransport(servers, app)
+    app.assignment = assignment = Assignment(topics, make_lane, wall_ms, wake_delay_ms)
+    add_ingest(app, topics, assignment)
+
+    async def assigned(_app: Any, /, *tps: Any, signal: Any, **_: Any) -> None:
+        assignment.assigned(tps[0], app.reader)
+
+    async def revoked(_app: Any, /, *_tps: Any, signal: Any, **_: Any) -> None:
+        await assignment.revoked()
+        await app.reader.commit()
+        app.reader.forget()
+
+    app.on_partitions_assigned.connect(assigned, weak=False)
+    app.on_partitions_revoked.connect(revoked, weak=False)
+    return app

@@ -1,0 +1,207 @@
+"""The consumer's own thread: fetches batches, and reads each partition from where it is told to.
+
+While there is something to read, the broker is asked to gather for a few milliseconds (``GATHER_MS``) rather than to
+answer with every single record; when nothing comes any more, it answers at once. So a quiet topic is read without
+delay, a busy one in batches that are worth their cost, and no timer runs here.
+"""
+
+# ruff: noqa: ARG002, SLF001 - the seam; tests/streams/test_seam.py fails when it moves
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode import get_logger
+
+from streams.errors import PartitionStopped
+
+logger = get_logger(__name__)
+
+GATHER_MS = 10
+"""How long the broker waits for more, while records come."""
+GATHER_BYTES = 64 * 1024
+"""How much is worth no more waiting."""
+QUIET_MS = 200
+"""How long the broker holds a fetch that brings nothing. A partition that is released waits for this at most."""
+MAX_RECORDS = 4000
+"""How many records one poll hands on."""
+FRESH_MS = 2000
+"""How old the latest answer of the broker may be that says that there is no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one fetch brought of one partition."""
+
+    tp: TP
+    epoch: int
+    """Of the ``go_to`` that it follows from; what was fetched before another one is to be dropped."""
+    start: int
+    """The end of the batch before it: where they differ, one was lost on the way."""
+    end: int
+    """The offset to go on from."""
+    records: Sequence[ConsumerRecord]
+
+
+@dataclass(slots=True)
+class _Mark:
+    """How far a partition has been handed on."""
+
+    epoch: int
+    end: int
+
+
+class BatchThread(driver.AIOKafkaConsumerThread):
+    """The consumer's thread: all methods but the constructor run there."""
+
+    _consumer: AIOKafkaConsumer | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._marks: dict[TP, _Mark] = {}
+        self._patience_s = QUIET_MS / 1000
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        app: Any = self.app
+        return AIOKafkaConsumer(
+            **app.connection.options(),
+            client_id="livesegments",
+            group_id=app.conf.id,
+            # Partition p of the sources to one member, both of them: ranges of equal topics are equal.
+            partition_assignment_strategy=[RangePartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=int(app.conf.broker_session_timeout * 1000),
+            heartbeat_interval_ms=int(app.conf.broker_heartbeat_interval * 1000),
+            rebalance_timeout_ms=int(app.conf.broker_rebalance_timeout * 1000),
+            fetch_max_wait_ms=QUIET_MS,
+            isolation_level="read_committed",
+        )
+
+    def begin_assignment(self, assigned: Iterable[TP]) -> None:
+        """Forgets the partitions of before, and holds the new ones until ``go_to``."""
+        self._marks.clear()
+        self._ensure_consumer().pause(*(TopicPartition(*tp) for tp in assigned))
+
+    async def fetch(self) -> list[Batch]:
+        """What has come, after waiting for it for a moment; in time order within a partition."""
+        consumer = self._ensure_consumer()
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        try:
+            with fetcher._subscriptions.fetch_context():
+                fetched = await fetcher.fetched_records(
+                    None, timeout=self._patience_s, max_records=MAX_RECORDS
+                )
+        except KafkaError as error:
+            logger.warning("Kafka does not let us read: %s; trying again", error or type(error).__name__)
+            await asyncio.sleep(1)
+            return []
+        self._tune(fetcher, gather=bool(fetched))
+        # No await from here on: what is handed on and what is said of it (``at_end``) must agree.
+        return [batch for tp, records in fetched.items() if (batch := self._batch(tp, records))]
+
+    def _tune(self, fetcher: Any, *, gather: bool) -> None:
+        if gather:
+            fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = GATHER_BYTES, GATHER_MS
+            self._patience_s = 3 * GATHER_MS / 1000
+        else:
+            fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = 1, QUIET_MS
+            self._patience_s = 1.0
+
+    def _batch(self, tp: TP, records: Sequence[ConsumerRecord]) -> Batch | None:
+        mark, state = self._marks.get(tp), self._state_of(tp)
+        if mark is None or state is None or not state.has_valid_position:
+            return None
+        start, mark.end = mark.end, state.position
+        return Batch(TP(*tp), mark.epoch, start, mark.end, records)
+
+    async def go_to(self, offsets: Mapping[TP, int | None], epoch: int) -> dict[TP, int]:
+        """Reads the partitions from these offsets on (None: the beginning); returns from where it is.
+
+        Raises PartitionStopped where an offset is beyond the end, KafkaError where nobody answers.
+        """
+        consumer = self._ensure_consumer()
+        wanted = [TopicPartition(*tp) for tp in offsets]
+        begins, ends = await consumer.beginning_offsets(wanted), await consumer.end_offsets(wanted)
+        places = {tp: _place(tp, offset, begins[tp], ends[tp]) for tp, offset in offsets.items()}
+        for tp, place in places.items():
+            consumer.seek(TopicPartition(*tp), place)
+            self._marks[tp] = _Mark(epoch, place)
+        self.release(places)
+        return places
+
+    def hold(self, tps: Iterable[TP]) -> None:
+        """Fetches nothing of these partitions any more. What had come and was not handed on comes again later."""
+        consumer = self._ensure_consumer()
+        consumer.pause(*self._assigned(tps))
+
+    def release(self, tps: Iterable[TP]) -> None:
+        """Goes on fetching."""
+        consumer = self._ensure_consumer()
+        consumer.resume(*self._assigned(tps))
+        consumer._fetcher._notify(consumer._fetcher._wait_consume_future)
+
+    async def at_end(self, done: Mapping[TP, int]) -> int | None:
+        """The present moment (milliseconds UTC), if the broker has nothing that is not done; None if it may have."""
+        fetcher = self._ensure_consumer()._fetcher
+        now_ms = time.time_ns() // 1_000_000
+        for tp, offset in done.items():
+            mark, state = self._marks.get(tp), self._state_of(tp)
+            if mark is None or mark.end != offset or tp in fetcher._records:
+                return None
+            if state is None or not state.has_valid_position or state.highwater is None:
+                return None
+            # The end that counts is that of decided transactions.
+            if state.position < (state.lso if state.lso is not None else state.highwater):
+                return None
+            if now_ms - (state.timestamp or 0) > FRESH_MS:
+                return None
+        return now_ms
+
+    async def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
+        """The offset after the last record of each partition, asked from the broker."""
+        ends = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in tps])
+        return {TP(*tp): end for tp, end in ends.items()}
+
+    async def tell(self, offsets: Mapping[TP, int]) -> None:
+        """Commits offsets to the group. Nothing depends on it but those who look at the group's lag."""
+        told = {tp: OffsetAndMetadata(offsets[TP(*tp)], "") for tp in self._assigned(offsets)}
+        if told:
+            await self._ensure_consumer().commit(told)
+
+    def _assigned(self, tps: Iterable[TP]) -> list[TopicPartition]:
+        assignment = self._ensure_consumer().assignment()
+        return [tp for tp in (TopicPartition(*tp) for tp in tps) if tp in assignment]
+
+    def _state_of(self, tp: TP) -> Any:
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = subscription and subscription.assignment
+        return assignment and assignment.state_value(tp)
+
+
+def _place(tp: TP, offset: int | None, begin: int, end: int) -> int:
+    if offset is None:
+        return begin
+    if offset > end:
+        raise PartitionStopped(
+            tp.partition,
+            f"its state is at offset {offset} of {tp.topic}, which ends at {end}: was the topic made anew? "
+            "Restore it, or choose another SEGMENTS_GROUP to begin with an empty state",
+        )
+    if offset < begin:
+        logger.error(
+            "%s/%d: the records %d to %d are gone before they were processed: the topic's retention is too short",
+            tp.topic, tp.partition, offset, begin - 1,
+        )  # fmt: skip
+        return begin
+    return offset

@@ -1,0 +1,210 @@
+"""Drives one partition's lane: its batches, its clock, and what is done when it fails.
+
+A runner never lets a partition's trouble reach another one, nor Faust: a lane that cannot go on is dropped and made
+anew from what is stored, after a pause, and reads again from there. Nothing is acknowledged meanwhile.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from aiokafka import ConsumerRecord
+from faust.types import TP
+
+from streams.errors import OwnershipLost, StreamsError
+from streams.fetching import Batch
+from streams.inbox import Inbox
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_PAUSE_S = 0.25
+LONGEST_PAUSE_S = 30.0
+"""Between two tries of a partition that cannot go on; the pause doubles."""
+LOST_PAUSE_S = 2.0
+"""The least pause after somebody else took the partition: the group decides meanwhile whose it is."""
+WAKE_PACE_S = 0.05
+"""The least time between two looks at a quiet partition's clock: what is due within it is done together."""
+
+_epochs = itertools.count(1)
+
+
+class Lane(Protocol):
+    """What a runner needs of ``streams.lane.Lane``."""
+
+    next_wake_ms: int | None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether ``tick`` has something to do without another clock."""
+        ...
+
+    async def start(self) -> Mapping[str, int]:
+        """Takes the partition; the offsets to read the topics from (absent: the beginning)."""
+        ...
+
+    async def handle(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+        """Takes records; returns when all that follows from them is safe."""
+        ...
+
+    async def tick(self, clock_ms: int | None) -> object:
+        """Moves the clock (None: leaves it), and does a part of what is due."""
+        ...
+
+
+class Reader(Protocol):
+    """What a runner needs of ``streams.batches.BatchConsumer``."""
+
+    async def go_to(self, offsets: Mapping[TP, int | None], epoch: int) -> Mapping[TP, int]: ...
+    async def at_end(self, done: Mapping[TP, int]) -> int | None: ...
+    def hold(self, tps: Sequence[TP]) -> None: ...
+    def release(self, tps: Sequence[TP]) -> None: ...
+    def done(self, tp: TP, offset: int) -> None: ...
+
+
+class LaneRunner:
+    """One assigned partition at work. ``start`` it once, ``stop`` it once."""
+
+    def __init__(
+        self,
+        partition: int,
+        topics: Sequence[str],
+        make_lane: Callable[[int], Lane],
+        reader: Reader,
+        wall_ms: Callable[[], int],
+        wake_delay_ms: int | None,
+    ) -> None:
+        """``wake_delay_ms``: how far the clock of a partition that is read to its end stays behind the wall clock;
+        None: the wall clock does not move it."""
+        self.partition = partition
+        self.trouble: str | None = None
+        """Why the partition stands still, for people; None while it does not."""
+        self.position: dict[TP, int] = {}
+        """The offset that each source goes on from: all before it is processed."""
+        self.moved_at = asyncio.get_running_loop().time()
+        """When it was last known to get on: something was done, or there was nothing to do (loop time, seconds)."""
+        self._tps = {topic: TP(topic, partition) for topic in topics}
+        self._make_lane, self._reader = make_lane, reader
+        self._wall_ms, self._wake_delay_ms = wall_ms, wake_delay_ms
+        everything = list(self._tps.values())
+        self._inbox = Inbox(lambda: reader.hold(everything), lambda: reader.release(everything))
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._pause_s = SHORTEST_PAUSE_S
+        self._looked_at = 0.0
+
+    def start(self) -> None:
+        """Begins, in the background."""
+        self._task = asyncio.create_task(self._run(), name=f"partition {self.partition}")
+
+    async def stop(self, grace_s: float) -> None:
+        """Lets the work at hand be finished if that takes no longer than this, else breaks it off."""
+        self._stopping.set()
+        self._inbox.arrived.set()
+        if self._task is None:
+            return
+        done, _ = await asyncio.wait({self._task}, timeout=grace_s)
+        if not done:
+            logger.warning("partition %d is given up in the middle of its work", self.partition)
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    def deliver(self, batch: Batch) -> None:
+        """Takes a batch of the partition."""
+        self._inbox.put(batch)
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self._live()
+            except OwnershipLost as lost:
+                self._pause_s = max(self._pause_s, LOST_PAUSE_S)
+                logger.warning("%s; trying again in %.1f s if it is still ours", lost, self._pause_s)
+                await self._stand_still(lost)
+            except Exception as error:
+                expected = isinstance(error, StreamsError)
+                logger.log(
+                    logging.ERROR,
+                    "partition %d stands still: %s; trying again in %.1f s",
+                    self.partition, str(error) or type(error).__name__, self._pause_s, exc_info=not expected,
+                )  # fmt: skip
+                await self._stand_still(error)
+
+    async def _stand_still(self, why: Exception) -> None:
+        self.trouble = str(why) or type(why).__name__
+        self._reader.hold(list(self._tps.values()))
+        pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
+        try:
+            await asyncio.wait_for(self._stopping.wait(), pause_s)
+        except TimeoutError:
+            return
+
+    async def _live(self) -> None:
+        """One lane's life, until it fails or the partition is given up."""
+        lane = self._make_lane(self.partition)
+        epoch = next(_epochs)
+        self._inbox.open(epoch, list(self._tps))
+        offsets = await lane.start()
+        begun = await self._reader.go_to({tp: offsets.get(topic) for topic, tp in self._tps.items()}, epoch)
+        self._inbox.begin({tp.topic: offset for tp, offset in begun.items()})
+        for tp, offset in begun.items():
+            self._move(tp, offset)
+        while not self._stopping.is_set():
+            self._inbox.arrived.clear()
+            work = self._inbox.take()
+            if work is not None:
+                topic, records, end = work
+                await lane.handle(topic, records)
+                self._move(self._tps[topic], end)
+                self._got_on()
+            if lane.has_work:
+                await lane.tick(None)
+                self._got_on()
+            elif work is None and not await self._pass_time(lane):
+                await self._wait(lane)
+
+    def _move(self, tp: TP, offset: int) -> None:
+        self.position[tp] = offset
+        self._reader.done(tp, offset)
+
+    def _got_on(self) -> None:
+        self.trouble = None
+        self._pause_s = SHORTEST_PAUSE_S
+        self.moved_at = asyncio.get_running_loop().time()
+
+    async def _pass_time(self, lane: Lane) -> bool:
+        """Lets a quiet partition's clock go on, if something is due then; returns whether that was so."""
+        now = asyncio.get_running_loop().time()
+        if self._wake_delay_ms is None or self._due_in_s(lane) > 0 or now < self._looked_at + WAKE_PACE_S:
+            return False
+        self._looked_at = now
+        # The moment for which it is sure, not the present one: in between a record may have come.
+        sure_ms = await self._reader.at_end(self.position)
+        if sure_ms is None or self._inbox.arrived.is_set():
+            return False
+        await lane.tick(sure_ms - self._wake_delay_ms)
+        self._got_on()
+        return True
+
+    def _due_in_s(self, lane: Lane) -> float:
+        """How long until the clock goes beyond the next wake."""
+        if lane.next_wake_ms is None or self._wake_delay_ms is None:
+            return float("inf")
+        return (lane.next_wake_ms + self._wake_delay_ms + 1 - self._wall_ms()) / 1000
+
+    async def _wait(self, lane: Lane) -> None:
+        """Waits for a batch, for the next wake, or for the end."""
+        loop = asyncio.get_running_loop()
+        self.trouble, self.moved_at = None, loop.time()
+        due_in_s = self._due_in_s(lane)
+        if due_in_s == float("inf"):
+            await self._inbox.arrived.wait()
+            return
+        pace_s = max(due_in_s, self._looked_at + WAKE_PACE_S - loop.time(), 0)
+        # At most a day: the wall clock may be set meanwhile.
+        timer = loop.call_later(min(pace_s, 86_400), self._inbox.arrived.set)
+        try:
+            await self._inbox.arrived.wait()
+        finally:
+            timer.cancel()
