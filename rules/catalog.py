@@ -29,10 +29,14 @@ class Numbering:
 class Touch:
     """What events of one name do: which features they change, and which segments may follow."""
 
-    def __init__(self, sources: Sequence[tuple[Callable[[Event], bool] | None, list[Fold], Programs]]) -> None:
+    def __init__(
+        self, sources: Sequence[tuple[Callable[[Event], bool] | None, list[Fold], Programs]]
+    ) -> None:
         self._always = [fold for guard, folds, _ in sources if guard is None for fold in folds]
         self._guarded = [(guard, folds, programs) for guard, folds, programs in sources if guard is not None]
-        self._plain = ordered(program for guard, _, programs in sources if guard is None for program in programs)
+        self._plain = ordered(
+            program for guard, _, programs in sources if guard is None for program in programs
+        )
         self._unions: dict[int, Programs] = {0: self._plain}
 
     def fold(self, features: dict[int, Any], event: Event) -> Programs:

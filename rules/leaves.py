@@ -131,7 +131,9 @@ class TraitTest(ValueLeaf):
 class EventProperty(ValueLeaf):
     """A property of the latest or first event of a source passes its tests; without such an event it is false."""
 
-    def __init__(self, order: Order, source: Source, path: str, within_ms: int | None, tests: ValueTests) -> None:
+    def __init__(
+        self, order: Order, source: Source, path: str, within_ms: int | None, tests: ValueTests
+    ) -> None:
         super().__init__(tests)
         self.feature = PropertyValue(order, source, path)
         self._within_ms = within_ms
@@ -165,13 +167,13 @@ class KnownFor(Leaf):
     def __init__(self, known_for_ms: int) -> None:
         self._known_for_ms = known_for_ms
 
-    def emit(self, to: Emitter, number: int) -> str:
+    def emit(self, to: Emitter, number: int) -> str:  # noqa: ARG002 - no feature
         out = to.variable()
         to.line(f"{out} = contact.first_received_ms + {self._known_for_ms + SHIFT_MS}")
         to.line(f"{out} = ALWAYS if now >= {out} else -{out}")
         return out
 
-    def observer(self, number: int) -> Observe:
+    def observer(self, number: int) -> Observe:  # noqa: ARG002 - no feature
         return lambda contact, _: format_moment(contact.first_received_ms or 0)
 
 
@@ -188,12 +190,12 @@ class SampleTest(Leaf):
     def __init__(self, percent: float, seed: str) -> None:
         self._below, self._seed = round(percent * 100), seed
 
-    def emit(self, to: Emitter, number: int) -> str:
+    def emit(self, to: Emitter, number: int) -> str:  # noqa: ARG002 - no feature
         out, place, seed = to.variable(), to.constant(bucket), to.constant(self._seed)
         to.line(f"{out} = ALWAYS if {place}({seed}, contact.id) < {self._below} else NEVER")
         return out
 
-    def observer(self, number: int) -> Observe:
+    def observer(self, number: int) -> Observe:  # noqa: ARG002 - no feature
         return lambda contact, _: bucket(self._seed, contact.id) / 100
 
 

@@ -47,7 +47,8 @@ class Program:
         """Every leaf with what it sees of the contact as of ``now_ms``."""
         now, features = now_ms + SHIFT_MS, contact.features
         return [
-            (leaf.text, leaf.observe(contact, now_ms), leaf.judge(features, now, contact) > 0) for leaf in self.leaves
+            (leaf.text, leaf.observe(contact, now_ms), leaf.judge(features, now, contact) > 0)
+            for leaf in self.leaves
         ]
 
 
@@ -57,7 +58,9 @@ class Draft:
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
         self._written = list(leaves_of(segment.when))
-        self._compiled: dict[int, Leaf] = {id(leaf): compile_leaf(leaf, segment.key) for leaf in self._written}
+        self._compiled: dict[int, Leaf] = {
+            id(leaf): compile_leaf(leaf, segment.key) for leaf in self._written
+        }
 
     @property
     def leaves(self) -> list[Leaf]:

@@ -83,23 +83,24 @@ class Step:
         """
         if contact.wake_ms is not None and contact.wake_ms < clock_ms:
             self.advance(contact, clock_ms, out)
+        reserved = event.kind in {"group", "alias"}
+        repetition = False
         if event.message_id:
             key = digest(event.message_id)
-            if contains(contact.seen, key):
-                if contact.now_ms is not None:
-                    contact.now_ms = max(contact.now_ms, event.received_ms)
-                return Outcome.REPETITION
-            contact.seen = remember(contact.seen, key)
-        if event.kind == "group" or event.kind == "alias":
+            repetition = contains(contact.seen, key)
+            if not repetition:
+                contact.seen = remember(contact.seen, key)
+        if not reserved and (contact.now_ms is None or contact.now_ms < event.received_ms):
+            contact.now_ms = event.received_ms
+        if repetition:
+            return Outcome.REPETITION
+        if reserved:
             return Outcome.RESERVED
-        self._process(contact, event, out)
+        self._process(contact, event, contact.now_ms or 0, out)
         return Outcome.PROCESSED
 
-    def _process(self, contact: Contact, event: Event, out: list[Transition]) -> None:
+    def _process(self, contact: Contact, event: Event, now_ms: int, out: list[Transition]) -> None:
         received_ms = event.received_ms
-        now_ms = contact.now_ms
-        if now_ms is None or received_ms > now_ms:
-            now_ms = contact.now_ms = received_ms
         programs: Sequence[Program] = self._catalog.fold(contact.features, event)
         if contact.first_received_ms is None or received_ms < contact.first_received_ms:
             contact.first_received_ms = received_ms
@@ -109,7 +110,9 @@ class Step:
             programs = ordered([*programs, *self._due(contact, now_ms)])
         self._judge(contact, programs, now_ms, Reason.EVENT, event.message_id, out)
 
-    def advance(self, contact: Contact, until_ms: int, out: list[Transition], *, inclusive: bool = False) -> None:
+    def advance(
+        self, contact: Contact, until_ms: int, out: list[Transition], *, inclusive: bool = False
+    ) -> None:
         """Lets the contact's wakes before ``until_ms`` happen, in time order; ``inclusive``: the one at it too."""
         while (wake_ms := contact.wake_ms) is not None:
             if wake_ms > until_ms or (wake_ms == until_ms and not inclusive):
@@ -127,20 +130,27 @@ class Step:
             if (membership := contact.memberships.get(number)) is not None:
                 membership.next_ms = None
         contact.features = {
-            number: state for number, state in contact.features.items() if number in self._catalog.feature_numbers
+            number: state
+            for number, state in contact.features.items()
+            if number in self._catalog.feature_numbers
         }
         gone = {item.number: item for item in change.gone}
         for number in gone.keys() & contact.memberships.keys():
             contact.memberships[number].next_ms = None
         contact.wake_ms = _earliest(contact.memberships.values())
-        if contact.now_ms is None:
+        if contact.first_received_ms is None:
+            # No event of its own yet: nothing was ever judged.
             return msgspec.msgpack.encode(contact) != before
         self.advance(contact, change.at_ms, out)
-        at_ms = max(contact.now_ms, change.at_ms)
+        at_ms = max(contact.now_ms or change.at_ms, change.at_ms)
         found: list[Transition] = []
-        changed = ordered(p for number in change.changed if (p := self._catalog.by_number.get(number)) is not None)
+        changed = ordered(
+            p for number in change.changed if (p := self._catalog.by_number.get(number)) is not None
+        )
         self._judge(contact, changed, at_ms, Reason.DEFINITION, None, found)
-        found.extend(self._leave(contact, item, at_ms) for item in gone.values() if _is_member(contact, item.number))
+        found.extend(
+            self._leave(contact, item, at_ms) for item in gone.values() if _is_member(contact, item.number)
+        )
         if found:
             contact.now_ms = at_ms
             out.extend(sorted(found, key=lambda transition: transition.segment))
@@ -151,7 +161,7 @@ class Step:
         return ordered(
             by_number[number]
             for number, membership in contact.memberships.items()
-            if membership.next_ms is not None and membership.next_ms <= now_ms
+            if membership.next_ms is not None and membership.next_ms <= now_ms and number in by_number
         )
 
     def _judge(
@@ -173,6 +183,10 @@ class Step:
                 if verdict == NEVER:
                     continue
                 membership = memberships[program.number] = Membership()
+            elif verdict == NEVER and membership.sequence == 0:
+                # It could have come to hold, and never did: nothing is left to remember.
+                del memberships[program.number]
+                continue
             if (verdict > 0) != (membership.sequence & 1 == 1):
                 out.append(_turn(contact, program, membership, now_ms, reason, cause))
                 changed = True

@@ -20,7 +20,6 @@ TimedPredicate = Callable[[Values, int], int]
 """From the values and *now* (shifted) to a verdict."""
 
 
-
 def is_number(value: Any) -> bool:
     """A boolean is no number, although Python says so."""
     return type(value) is int or type(value) is float
@@ -55,7 +54,7 @@ def _equals_any(wanted: Iterable[Any]) -> OneValue:
     return test
 
 
-def _compare(bound: int | float | Moment, passes: Callable[[Any, Any], bool]) -> OneValue:
+def _compare(bound: float | Moment, passes: Callable[[Any, Any], bool]) -> OneValue:
     if isinstance(bound, Moment):
         bound_ms = bound.ms
 

@@ -61,7 +61,7 @@ class Contacts:
     def take(self, event: Event, work: Work) -> None:
         """Takes one event, in the order of the log."""
         contact = self._contacts[event.contact_id]
-        if event.received_ms > work.clock_ms:
+        if event.received_ms > work.clock_ms:  # noqa: PLR1730 - on the path of every event
             work.clock_ms = event.received_ms
         if contact.id not in work.changed:
             work.changed[contact.id] = contact.wake_ms

@@ -57,7 +57,9 @@ class Intake:
         self._partition, self._topics, self._partitions = partition, topics, partitions
         self._max_future_skew_ms = max_future_skew_ms
 
-    def take(self, topic: str, records: Sequence[Record], now_ms: int, is_home: Callable[[str], bool]) -> Taken:
+    def take(
+        self, topic: str, records: Sequence[Record], now_ms: int, is_home: Callable[[str], bool]
+    ) -> Taken:
         """Sorts a batch. ``is_home`` may say of a contact id that this partition is known to be its home."""
         taken = Taken()
         sent_on = topic == self._topics.by_contact
@@ -67,7 +69,9 @@ class Intake:
                 continue
             headers = record.headers
             received_ms = received_time(headers, record.timestamp) if headers else record.timestamp
-            event = decode(record.value, received_ms, max_future_skew_ms=self._max_future_skew_ms, now_ms=now_ms)
+            event = decode(
+                record.value, received_ms, max_future_skew_ms=self._max_future_skew_ms, now_ms=now_ms
+            )
             if isinstance(event, Rejected):
                 self._bury(topic, record, event, received_ms, now_ms, taken)
             elif sent_on or self._belongs_here(event.contact_id, record.key, is_home):
@@ -118,7 +122,13 @@ class Intake:
         ]
 
     def _bury(
-        self, topic: str, record: Record, rejected: Rejected, received_ms: int | None, now_ms: int, taken: Taken
+        self,
+        topic: str,
+        record: Record,
+        rejected: Rejected,
+        received_ms: int | None,
+        now_ms: int,
+        taken: Taken,
     ) -> None:
         headers: Headers = dead_letter_headers(
             rejected,

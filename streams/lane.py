@@ -63,7 +63,9 @@ class Lane:
         self.clock_ms = NO_CLOCK_MS
         self._on = deployment
         self._lock = asyncio.Lock()
-        self._intake = Intake(partition, deployment.topics, deployment.partitions, deployment.max_future_skew_ms)
+        self._intake = Intake(
+            partition, deployment.topics, deployment.partitions, deployment.max_future_skew_ms
+        )
         self._step = Step(deployment.catalog)
         self._begun = False
         self._lost: PartitionMoved | None = None
@@ -173,7 +175,9 @@ class Lane:
     async def _sweep_chunk(self, cursor: int) -> None:
         on = self._on
         cursor, found = await self._persist(lambda: on.store.scan(self.partition, cursor, on.chunk))
-        waiting = [(contact_id, record) for contact_id, record in found if not self._contacts.knows(contact_id)]
+        waiting = [
+            (contact_id, record) for contact_id, record in found if not self._contacts.knows(contact_id)
+        ]
         work = Work(self.clock_ms)
         self._contacts.bring_in([item[0] for item in waiting], [item[1] for item in waiting], work)
         outputs = self._transitions(work)
@@ -228,7 +232,8 @@ class Lane:
 
     def _transitions(self, work: Work) -> list[Output]:
         topic, partition = self._on.topics.transitions, self.partition
-        return [Output(topic, partition, *encode(transition)) for transition in work.transitions]
+        encoded = map(encode, work.transitions)
+        return [Output(topic, partition, key, value, [*headers]) for key, value, headers in encoded]
 
     async def _finish(self, commit: Commit, outputs: Sequence[Output], work: Work) -> None:
         """Commits, then publishes."""
@@ -299,7 +304,9 @@ class Lane:
         self.clock_ms = max(self.clock_ms, NO_CLOCK_MS if state.clock_ms is None else state.clock_ms)
         self.next_wake_ms = state.next_wake_ms
         forwarded = state.meta.get(FORWARDED_FIELD)
-        self._intake.forwarded = {} if forwarded is None else msgspec.msgpack.decode(forwarded, type=dict[int, int])
+        self._intake.forwarded = (
+            {} if forwarded is None else msgspec.msgpack.decode(forwarded, type=dict[int, int])
+        )
         await self._publish_left_over(state.outbox)
         await self._adopt_definitions(state.meta.get(META_FIELD))
         self._begun = True
@@ -314,7 +321,9 @@ class Pauses:
     def __init__(self, longest_ms: int) -> None:
         self._next_ms, self._longest_ms = 50, longest_ms
 
-    async def after(self, error: StoreUnavailable | PublishFailed, observer: Observer, partition: int) -> None:
+    async def after(
+        self, error: StoreUnavailable | PublishFailed, observer: Observer, partition: int
+    ) -> None:
         """Waits, after telling the observer why."""
         observer.retrying(partition, error)
         await asyncio.sleep(self._next_ms / 1000)

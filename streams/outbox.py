@@ -103,5 +103,7 @@ async def unpublished(publisher: Publisher, entries: Sequence[Entry]) -> list[Ou
 def _known_id(output: Output) -> bytes:
     output_id = record_id(output.headers)
     if output_id is None:
-        raise ValueError(f"a record for {output.topic} that nothing tells from others cannot be in the outbox")
+        raise ValueError(
+            f"a record for {output.topic} that nothing tells from others cannot be in the outbox"
+        )
     return output_id

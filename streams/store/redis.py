@@ -128,7 +128,7 @@ class RedisStore:
     async def enrol(
         self, kind: str, names: Sequence[str], now_ms: int, *, keep_others: bool
     ) -> dict[str, Enrolled]:
-        arguments = [now_ms, int(keep_others), *names]
+        arguments: list[_Argument] = [now_ms, int(keep_others), *names]
         call = self._run(_ENROL, [keys.numbers(self._prefix, kind)], arguments)
         flat = await self._observed("enrol", call)
         rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
