@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 settings.register_profile(
-    "quick", max_examples=250, deadline=None, suppress_health_check=QUIET, derandomize=True
+    "quick", max_examples=200, deadline=None, suppress_health_check=QUIET, derandomize=True
 )
 settings.register_profile(
     "thorough",

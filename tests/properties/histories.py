@@ -72,6 +72,16 @@ def _contents(draw: st.DrawFn) -> Record:
     return record
 
 
+def _spellings(received_ms: int, time_ms: int) -> list[Record]:
+    return [
+        {"receivedAt": iso(received_ms), "timestamp": iso(time_ms)},
+        {"receivedAt": iso(received_ms), "timestamp": iso(time_ms, 3)},
+        {"receivedAt": received_ms, "timestamp": time_ms / 1000},
+        {"receivedAt": iso(received_ms)},
+        {"timestamp": iso(received_ms)},
+    ]
+
+
 @st.composite
 def records(draw: st.DrawFn, max_size: int = 14) -> list[Record]:
     """A file of records, as objects."""
@@ -81,22 +91,11 @@ def records(draw: st.DrawFn, max_size: int = 14) -> list[Record]:
     for place in range(draw(st.one_of(st.integers(max_size // 2, max_size), st.integers(1, max_size)))):
         received_ms += draw(received_steps)
         record = draw(_contents())
-        lag = draw(lags)
-        record |= draw(
-            st.sampled_from(
-                (
-                    {"receivedAt": iso(received_ms), "timestamp": iso(received_ms - lag)},
-                    {"receivedAt": iso(received_ms), "timestamp": iso(received_ms - lag, 3)},
-                    {"receivedAt": received_ms, "timestamp": (received_ms - lag) / 1000},
-                    {"receivedAt": iso(received_ms)},
-                    {"timestamp": iso(received_ms)},
-                )
-            )
-        )
+        record |= draw(st.sampled_from(_spellings(received_ms, received_ms - draw(lags))))
         earlier = [{"messageId": other["messageId"]} for other in found if other.get("messageId")]
         fresh = {"messageId": f"m{place}"}
-        message_id: Record = draw(st.sampled_from((fresh, fresh, {}, *earlier[-3:])))
-        record |= message_id
+        ids: list[Record] = [fresh, fresh, {}, *earlier[-3:]]
+        record |= draw(st.sampled_from(ids))
         if draw(st.integers(0, 19)) == 19:
             record |= draw(defects)
         found.append(record)
