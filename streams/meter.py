@@ -1,0 +1,89 @@
+"""Turns what lanes tell of their work into metrics, and into what readiness says of Redis and Kafka."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from rules.step import Outcome, Transition
+from streams.contacts import Work
+from streams.intake import Taken
+from streams.metrics import Metrics
+from streams.progress import KAFKA, REDIS, Progress
+from streams.store import StoreUnavailable
+
+_Kind = tuple[str, bool, str]
+
+
+class Meter:
+    """An ``Observer``: called once per piece of work. ``wall_ms`` is the wall clock, UTC since 1970."""
+
+    def __init__(self, metrics: Metrics, progress: Progress, wall_ms: Callable[[], int]) -> None:
+        self._metrics, self._progress, self._wall_ms = metrics, progress, wall_ms
+        self._outcomes = {outcome: metrics.events.labels(outcome) for outcome in Outcome}
+        self._forwarded = metrics.events.labels("forwarded")
+        self._forwarded_twice = metrics.events.labels("forwarded_twice")
+        self._dead = metrics.events.labels("dead_letter")
+
+    def batch(self, topic: str, partition: int, records: int, taken: Taken, work: Work) -> None:  # noqa: ARG002
+        """A fetched batch was taken."""
+        self._metrics.batch_records.observe(records)
+        for outcome, count in work.outcomes.items():
+            if count:
+                self._outcomes[outcome].inc(count)
+        self._forwarded.inc(len(taken.forwards))
+        self._forwarded_twice.inc(taken.repeated)
+        for reason, count in taken.rejected.items():
+            self._dead.inc(count)
+            self._metrics.dead_letters.labels(reason).inc(count)
+        self._committed(partition, work)
+
+    def published(self, partition: int, work: Work) -> None:  # noqa: ARG002
+        """The transitions of a piece of work, if it had any, were acknowledged."""
+        self._progress.reached(KAFKA)
+        if not work.transitions:
+            return
+        for (segment, entered, reason), count in Counter(map(_kind, work.transitions)).items():
+            self._metrics.transitions.labels(segment, "enter" if entered else "exit", reason).inc(count)
+        now_ms = self._wall_ms()
+        self._metrics.event_to_transition.observe_many(
+            max(now_ms - received_ms, 0) / 1000 for received_ms in work.received_ms
+        )
+        self._metrics.wake_lateness.observe_many(
+            max(now_ms - transition.at_ms, 0) / 1000
+            for transition in work.transitions
+            if transition.reason == "time"
+        )
+
+    def woke(self, partition: int, contacts: int, work: Work) -> None:
+        """Due contacts were judged."""
+        self._metrics.wakes.inc(contacts)
+        self._committed(partition, work)
+
+    def late(self, partition: int, records: int) -> None:  # noqa: ARG002
+        """Records came more than the wake delay behind the clock."""
+        self._metrics.late_records.inc(records)
+
+    def retrying(self, partition: int, error: Exception) -> None:
+        """The store or the broker could not do its part; it is tried again."""
+        system = REDIS if isinstance(error, StoreUnavailable) else KAFKA
+        self._metrics.retries.labels(str(partition), system).inc()
+        self._progress.not_reached(system, str(error) or type(error).__name__)
+
+    def store_call(self, operation: str, seconds: float, failed: bool) -> None:
+        """A call of the store came back; to be given to it as its ``Observe``."""
+        self._metrics.redis_calls.labels(operation).observe(seconds)
+        if failed:
+            self._metrics.redis_errors.labels(operation).inc()
+
+    def kafka_call(self, operation: str, seconds: float, failed: bool) -> None:
+        """A call of Kafka came back."""
+        self._metrics.kafka_calls.labels(operation).observe(seconds)
+        if failed:
+            self._metrics.kafka_errors.labels(operation).inc()
+
+    def _committed(self, partition: int, work: Work) -> None:
+        self._progress.reached(REDIS)
+        self._metrics.clock.labels(str(partition)).set(work.clock_ms / 1000)
+
+
+def _kind(transition: Transition) -> _Kind:
+    return transition.segment, transition.entered, transition.reason
