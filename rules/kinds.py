@@ -10,7 +10,7 @@ KIND_KEYS = (
 )  # fmt: skip
 LATER_KINDS = ("sequence", "score", "member_of", "not_member_of")
 LATER_KEYS = (*LATER_KINDS, "sum", "average", "minimum", "maximum", "distinct", "days", "enter_after", "exit_after",
-              "cooldown", "groups")  # fmt: skip
+              "cooldown")  # fmt: skip
 """What the contract has and this version does not read yet."""
 
 OTHER_KEYS = (

@@ -26,7 +26,7 @@ from rules.durations import Moment
 from rules.fields import DurationMs, FilledText, MomentMs, Names, Number, Percent, Text, TwoMoments
 from rules.kinds import check_filled_list, check_kind, check_list, kind_of
 from rules.problems import Problem, refuse, shown
-from rules.value_tests import ValueTests, Where, WhereMapping, Written
+from rules.value_tests import IfGiven, ValueTests, Where, WhereMapping, Written
 
 __all__ = [
     "MODELS",
@@ -95,7 +95,10 @@ class Not(Written):
 class AtLeast(Written):
     """A number of the conditions, or more, hold."""
 
-    at_least: Number = Field(description="How many of the conditions must hold.")
+    at_least: Number = Field(
+        json_schema_extra={"type": "integer", "minimum": 1},
+        description="How many of the conditions must hold.",
+    )
     of: "Conditions" = Field(description="The conditions to count.")
 
     def problems(self) -> Iterator[Problem]:
@@ -121,8 +124,8 @@ class Events(Written):
         (),
         description="Tests on properties of the event, by path; all must pass. `context.` reads its context.",
     )
-    since_ms: MomentMs | None = Field(None, alias="since", description="Events from this moment on.")
-    between_ms: TwoMoments | None = Field(
+    since_ms: IfGiven[MomentMs] = Field(None, alias="since", description="Events from this moment on.")
+    between_ms: IfGiven[TwoMoments] = Field(
         None, alias="between", description="Events from the first moment on and before the second."
     )
 
@@ -147,7 +150,7 @@ class Events(Written):
 class RollingEvents(Events):
     """Events that may be asked for by a window that ends now."""
 
-    within_ms: DurationMs | None = Field(
+    within_ms: IfGiven[DurationMs] = Field(
         None,
         alias="within",
         description="Events of this last while: an event leaves at exactly its time plus this.",
@@ -158,11 +161,11 @@ class Did(RollingEvents):
     """The number of matching events passes its test."""
 
     did: Names = Field(description='An event name, a list of names (any of them), or "*" for any event.')
-    at_least: Number | None = Field(None, description="So many events, or more; without any test: 1.")
-    at_most: Number | None = Field(None, description="So many events, or fewer.")
-    more_than: Number | None = Field(None, description="More events than this.")
-    less_than: Number | None = Field(None, description="Fewer events than this.")
-    exactly: Number | None = Field(None, description="Exactly so many events.")
+    at_least: IfGiven[Number] = Field(None, description="So many events, or more; without any test: 1.")
+    at_most: IfGiven[Number] = Field(None, description="So many events, or fewer.")
+    more_than: IfGiven[Number] = Field(None, description="More events than this.")
+    less_than: IfGiven[Number] = Field(None, description="Fewer events than this.")
+    exactly: IfGiven[Number] = Field(None, description="Exactly so many events.")
 
     @cached_property
     def test(self) -> CountTest:
@@ -234,7 +237,7 @@ class Sample(Written):
     """A stable percentage of contacts."""
 
     sample: Percent = Field(description="Percent of contacts, with at most two decimals.")
-    seed: Text | None = Field(
+    seed: IfGiven[Text] = Field(
         None, description="Equal seeds choose the same contacts; the segment's key if absent."
     )
 
@@ -300,10 +303,10 @@ class Segment(Written):
     """A named condition; a contact is a member while it holds."""
 
     key: Key = Field(description="The segment's name in all that comes out; unique over all files.")
-    name: Text | None = Field(None, description="A name for people.")
-    description: Text | None = Field(None, description="Who is in it, and why that matters.")
-    owner: Text | None = Field(None, description="Who answers for this segment.")
-    campaign: Text | None = Field(None, description="What the segment is for: the campaign that it drives.")
+    name: IfGiven[Text] = Field(None, description="A name for people.")
+    description: IfGiven[Text] = Field(None, description="Who is in it, and why that matters.")
+    owner: IfGiven[Text] = Field(None, description="Who answers for this segment.")
+    campaign: IfGiven[Text] = Field(None, description="What the segment is for: the campaign that it drives.")
     tags: Annotated[tuple[FilledText, ...], Field(strict=False), BeforeValidator(check_list)] = Field(
         (), description="Words to find it by."
     )

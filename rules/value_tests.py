@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -47,30 +47,45 @@ class Written(BaseModel):
         return hash(self._identity)
 
 
+class _NotNull:
+    """Lets a key be left out, but not be given as null: `within:` with nothing behind it is a mistake."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        assert schema["type"] == "nullable"
+        inner: CoreSchema = schema["schema"]
+        return inner
+
+
+_Given = TypeVar("_Given")
+IfGiven: TypeAlias = Annotated[_Given | None, _NotNull()]
+"""A value that may be left out; None where it is."""
+
+
 class PlainTests(Written):
     """Value tests whose outcome does not change with time."""
 
-    is_: Scalar | None = Field(
+    is_: IfGiven[Scalar] = Field(
         None, alias="is", description="The value is exactly this, in type too; 1 = 1.0."
     )
-    in_: Scalars | None = Field(None, alias="in", description="The value is one of these.")
-    is_not: Scalar | None = Field(
+    in_: IfGiven[Scalars] = Field(None, alias="in", description="The value is one of these.")
+    is_not: IfGiven[Scalar] = Field(
         None, description="The opposite of `is`: passes too if the value is missing."
     )
-    not_in: Scalars | None = Field(
+    not_in: IfGiven[Scalars] = Field(
         None, description="The opposite of `in`: passes too if the value is missing."
     )
-    at_least: Bound | None = Field(None, description="A number, or a moment such as 2026-01-05.")
-    at_most: Bound | None = Field(None, description="A number, or a moment such as 2026-01-05.")
-    more_than: Bound | None = Field(None, description="A number, or a moment such as 2026-01-05.")
-    less_than: Bound | None = Field(None, description="A number, or a moment such as 2026-01-05.")
-    contains: Text | None = Field(None, description="The value is a text with this in it; case matters.")
-    starts_with: Text | None = Field(None, description="The value is a text that starts so; case matters.")
-    ends_with: Text | None = Field(None, description="The value is a text that ends so; case matters.")
-    matches: Pattern | None = Field(
+    at_least: IfGiven[Bound] = Field(None, description="A number, or a moment such as 2026-01-05.")
+    at_most: IfGiven[Bound] = Field(None, description="A number, or a moment such as 2026-01-05.")
+    more_than: IfGiven[Bound] = Field(None, description="A number, or a moment such as 2026-01-05.")
+    less_than: IfGiven[Bound] = Field(None, description="A number, or a moment such as 2026-01-05.")
+    contains: IfGiven[Text] = Field(None, description="The value is a text with this in it; case matters.")
+    starts_with: IfGiven[Text] = Field(None, description="The value is a text that starts so; case matters.")
+    ends_with: IfGiven[Text] = Field(None, description="The value is a text that ends so; case matters.")
+    matches: IfGiven[Pattern] = Field(
         None, description="The value is a text in which this RE2 pattern is found; anchor it with ^ and $."
     )
-    exists: Flag | None = Field(None, description="true: there is a value; false: there is none.")
+    exists: IfGiven[Flag] = Field(None, description="true: there is a value; false: there is none.")
 
     @cached_property
     def given(self) -> dict[str, Any]:
@@ -97,13 +112,13 @@ class PlainTests(Written):
 class ValueTests(PlainTests):
     """Value tests, also those on a moment relative to now."""
 
-    within_last_ms: DurationMs | None = Field(
+    within_last_ms: IfGiven[DurationMs] = Field(
         None, alias="within_last", description="The value is a moment at most so long ago."
     )
-    within_next_ms: DurationMs | None = Field(
+    within_next_ms: IfGiven[DurationMs] = Field(
         None, alias="within_next", description="The value is a moment to come within this time."
     )
-    older_than_ms: DurationOrNoneMs | None = Field(
+    older_than_ms: IfGiven[DurationOrNoneMs] = Field(
         None,
         alias="older_than",
         description="The value is a moment at least so long ago; 0d: any that is past.",
@@ -156,14 +171,8 @@ class WhereMapping:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        found = handler(schema)
-        tests = handler.resolve_ref_schema(found)["additionalProperties"]
-        short = {"type": ["string", "number", "boolean"], "title": "Short for `is`"}
-        return {
-            "type": "object",
-            "propertyNames": {"minLength": 1},
-            "additionalProperties": {"anyOf": [short, tests]},
-        }
+        # The paths' own validator cannot say what it takes. What stands at a path is added by rules.schema.
+        return {"type": "object", "propertyNames": {"minLength": 1}}
 
     @staticmethod
     def _collect(tests: dict[str, PlainTests]) -> tuple[Where, ...]:

@@ -9,11 +9,16 @@ from rules.durations import format_duration, format_moment, parse_duration, pars
 from rules.problems import Problem, problems_of, refuse, shown
 
 _DURATION_SCHEMA = {"type": "string", "pattern": "^[0-9]+(ms|s|m|h|d|w)$", "examples": ["30d", "90m"]}
+_POSITIVE_SCHEMA = _DURATION_SCHEMA | {"pattern": "^0*[1-9][0-9]*(ms|s|m|h|d|w)$"}
 
 
 MOMENT_SCHEMA = {
     "type": "string",
-    "pattern": r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$",
+    "pattern": (
+        "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+        r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
+        "(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?$"
+    ),
     "examples": ["2026-01-05", "2026-01-05T10:00:00Z"],
 }
 
@@ -126,7 +131,7 @@ def _as_moments(value: Any) -> Any:
 
 
 DurationMs: TypeAlias = Annotated[
-    int, PlainValidator(_positive_duration), PlainSerializer(_as_duration), WithJsonSchema(_DURATION_SCHEMA)
+    int, PlainValidator(_positive_duration), PlainSerializer(_as_duration), WithJsonSchema(_POSITIVE_SCHEMA)
 ]
 
 

@@ -1,0 +1,216 @@
+"""From a directory of YAML files to definitions, or to every problem that they have (contract, section 4)."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from rules.documents import Document, Place, Unreadable, read_document
+from rules.errors import DefinitionError, Finding, Severity
+from rules.messages import problems_in
+from rules.problems import Problem, closest, shown
+from rules.segment import Segment
+
+FILE_KEYS = ("segments", "groups", "tests")
+LATER_FILE_KEYS = ("groups",)
+_SUFFIXES = (".yaml", ".yml")
+_EXAMPLE_SUFFIXES = (".test.yaml", ".test.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """All segments of a directory, by key in order."""
+
+    segments: tuple[Segment, ...]
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A segment with the file that it stands in."""
+
+    segment: Segment
+    file: str
+    document: Document
+    at: tuple[str | int, ...]
+
+    def finding(self, severity: Severity, problem: Problem) -> Finding:
+        """A finding about this segment; the problem's place is below the segment."""
+        place = self.document.place((*self.at, *problem.at), on_key=problem.on_key)
+        return _finding(severity, problem, self.file, place, self.segment.key)
+
+
+@dataclass
+class Reading:
+    """What a directory holds: the sound segments, and what is wrong with the rest."""
+
+    located: list[Located] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+
+def load(directory: str | Path) -> Definitions:
+    """The definitions of a directory tree. Raises DefinitionError with every error in them."""
+    reading = read(directory)
+    if reading.errors:
+        raise DefinitionError(sorted(reading.errors, key=lambda finding: finding.place))
+    segments = sorted((located.segment for located in reading.located), key=lambda segment: segment.key)
+    return Definitions(tuple(segments), tuple(reading.files))
+
+
+def read(directory: str | Path) -> Reading:
+    """Reads all that can be read, and notes what is wrong."""
+    reading = Reading()
+    root = Path(directory)
+    if not root.is_dir():
+        what = "is no directory" if root.exists() else "does not exist"
+        reading.findings.append(
+            _of_tree(root, f"the directory {what}", "name the directory of your definitions")
+        )
+        return reading
+    reading.files = [str(path) for path in sorted(_files(root))]
+    if not reading.files:
+        reading.findings.append(
+            _of_tree(root, "there are no definitions (*.yaml, *.yml)", "add a file with segments:")
+        )
+    first: dict[str, tuple[str, int]] = {}
+    for file in reading.files:
+        _read_file(file, reading, first)
+    return reading
+
+
+def _of_tree(root: Path, message: str, hint: str) -> Finding:
+    return Finding("no_definitions", "error", str(root), 0, 0, None, message, hint)
+
+
+def _files(root: Path, parents: frozenset[str] = frozenset()) -> Iterator[Path]:
+    """Definition files, in subdirectories too.
+
+    Names with a dot in front are left out: a mounted ConfigMap shows each file a second time in such a directory.
+    """
+    real = os.path.realpath(root)
+    if real in parents:
+        return
+    try:
+        entries = sorted(root.iterdir())
+    except OSError:
+        # A directory that cannot be listed is reported like a file that cannot be read.
+        yield root
+        return
+    for path in entries:
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _files(path, parents | {real})
+        elif path.suffix in _SUFFIXES and not path.name.endswith(_EXAMPLE_SUFFIXES):
+            yield path
+
+
+def _read_file(file: str, reading: Reading, first: dict[str, tuple[str, int]]) -> None:
+    try:
+        document = read_document(Path(file).read_bytes())
+    except OSError as error:
+        problem = Problem("unreadable", f"the file cannot be read: {error.strerror}")
+        reading.findings.append(_finding("error", problem, file, (1, 1)))
+        return
+    except Unreadable as error:
+        reading.findings.append(_finding("error", error.problem, file, error.place))
+        return
+    reading.findings += [_finding("error", problem, file, place) for problem, place in document.errors]
+    segments = list(_segments(document, file, reading))
+    reading.findings += _look_alikes(document, file, segments)
+    for number, value in segments:
+        _read_segment(value, number, file, document, reading, first)
+
+
+def _look_alikes(document: Document, file: str, segments: list[tuple[int, Any]]) -> Iterator[Finding]:
+    keys = {number: _key_of(value) for number, value in segments}
+    for problem, path, place in document.warnings:
+        # Examples are read by what runs them.
+        if path[:1] != ("tests",):
+            number = path[1] if len(path) > 1 and path[0] == "segments" else None
+            yield _finding(
+                "warning", problem, file, place, keys.get(number) if isinstance(number, int) else None
+            )
+
+
+def _segments(document: Document, file: str, reading: Reading) -> Iterator[tuple[int, Any]]:
+    content = document.value
+    if not isinstance(content, dict):
+        message = (
+            "the file is empty"
+            if content is None
+            else f"a definition file is a mapping, not {shown(content)}"
+        )
+        problem = Problem("wrong_type", message, "write segments: and a list below it")
+        reading.findings.append(_finding("error", problem, file, document.place(())))
+        return
+    for key in content:
+        if key in FILE_KEYS and key not in LATER_FILE_KEYS:
+            continue
+        if key in LATER_FILE_KEYS:
+            problem = Problem("not_supported", f"`{key}` is not supported yet")
+        else:
+            meant = closest(key, FILE_KEYS)
+            hint = f"did you mean `{meant}`?" if meant else "a file holds segments:"
+            problem = Problem("unknown_key", f"unknown key `{key}`", hint)
+        reading.findings.append(_finding("error", problem, file, document.place((key,), on_key=True)))
+    listed = content.get("segments")
+    if isinstance(listed, list):
+        yield from enumerate(listed)
+    elif "segments" not in content:
+        problem = Problem("missing_key", "the file has no `segments`", "write segments: and a list below it")
+        reading.findings.append(_finding("error", problem, file, document.place(())))
+    else:
+        problem = Problem(
+            "wrong_type", f"`segments` wants a list, not {shown(listed)}", "write - key: .. below it"
+        )
+        reading.findings.append(_finding("error", problem, file, document.place(("segments",))))
+
+
+def _key_of(value: Any) -> str | None:
+    key = value.get("key") if isinstance(value, dict) else None
+    return key if isinstance(key, str) and key else None
+
+
+def _read_segment(
+    value: Any,
+    number: int,
+    file: str,
+    document: Document,
+    reading: Reading,
+    first: dict[str, tuple[str, int]],
+) -> None:
+    key, at = _key_of(value), ("segments", number)
+    if key is not None:
+        line_column = document.place((*at, "key"))
+        if key in first:
+            other = "{}:{}".format(*first[key])
+            problem = Problem(
+                "duplicate_segment", f"the key {shown(key)} is taken by {other}", "give it another key"
+            )
+            reading.findings.append(_finding("error", problem, file, line_column, key))
+        else:
+            first[key] = (file, line_column[0])
+    try:
+        reading.located.append(Located(Segment.model_validate(value), file, document, at))
+    except ValidationError as error:
+        known = {place for _, place in document.errors}
+        for problem in problems_in(error):
+            where = document.place((*at, *problem.at), on_key=problem.on_key)
+            if where in known:
+                continue  # the value could not even be read
+            reading.findings.append(_finding("error", problem, file, where, key))
+
+
+def _finding(
+    severity: Severity, problem: Problem, file: str, place: Place, segment: str | None = None
+) -> Finding:
+    return Finding(problem.code, severity, file, *place, segment, problem.message, problem.hint)

@@ -1,0 +1,138 @@
+"""When two conditions mean the same, however they are written."""
+
+import json
+from typing import Any, assert_never
+
+from rules.contradictions import NEGATIVE_TESTS
+from rules.segment import (
+    All,
+    Any_,
+    AtLeast,
+    Condition,
+    Did,
+    DidNot,
+    First,
+    KnownFor,
+    Latest,
+    None_,
+    Not,
+    Sample,
+    Segment,
+    TraitIs,
+)
+
+Form = list[Any]
+"""A nested list in JSON's types: ``["leaf", ..]``, ``["not", form]``, ``["all" or "any", forms..]``."""
+
+
+def meaning(segment: Segment) -> str:
+    """A text that is the same for segments whose conditions mean the same.
+
+    Order, nesting, double negation and short forms do not matter. Different texts prove nothing.
+    """
+    return json.dumps(_form(segment.when, segment.key), sort_keys=True)
+
+
+def _form(condition: Condition, seed: str) -> Form:
+    match condition:
+        case All(all=inner):
+            return _joined("all", [_form(child, seed) for child in inner])
+        case Any_(any=inner):
+            return _joined("any", [_form(child, seed) for child in inner])
+        case None_(none=inner):
+            return _opposite(_joined("any", [_form(child, seed) for child in inner]))
+        case Not(not_=only):
+            return _opposite(_form(only, seed))
+        case AtLeast(at_least=number, of=inner):
+            return _at_least(int(number), [_form(child, seed) for child in inner])
+        case Did():
+            return _did(condition)
+        case DidNot(did_not=names):
+            return _opposite(_counted({**_without(condition.content, "did_not"), "did": list(names)}, 1))
+        case TraitIs():
+            return _trait(condition)
+        case Latest() | First():
+            return ["leaf", _one_for_in(condition.content)]
+        case Sample():
+            return ["leaf", {"seed": seed, **condition.content}]
+        case KnownFor():
+            return ["leaf", condition.content]
+        case _:
+            assert_never(condition)
+
+
+def _did(condition: Did) -> Form:
+    """A count of 2 to 4 is: at least 2, and not at least 5."""
+    source = _without(condition.content, "at_least", "at_most")
+    test = condition.test
+    parts = [_counted(source, test.low)] if test.low else []
+    if test.high is not None:
+        parts.append(_opposite(_counted(source, test.high + 1)))
+    return _joined("all", parts)
+
+
+def _counted(source: dict[str, Any], low: int) -> Form:
+    where = {path: _one_for_in(tests) for path, tests in source.get("where", {}).items()}
+    return ["leaf", {**source, "where": where, "at_least": low}]
+
+
+def _trait(condition: TraitIs) -> Form:
+    """Negative tests alone are the opposites of positive ones; beside positive ones they look at other values."""
+    content = condition.content
+    tests = _without(content, "trait")
+    if any(test not in NEGATIVE_TESTS and (test != "exists" or value) for test, value in tests.items()):
+        return ["leaf", _one_for_in(content)]
+    parts: list[Form] = []
+    for test, value in tests.items():
+        match test:
+            case "is_not":
+                positive: dict[str, Any] = {"is": value}
+            case "not_in":
+                positive = {"in": value}
+            case _:
+                positive = {"exists": True}
+        parts.append(_opposite(["leaf", _one_for_in({"trait": condition.trait, **positive})]))
+    return _joined("all", parts)
+
+
+def _one_for_in(content: dict[str, Any]) -> dict[str, Any]:
+    """A list of one value is that value."""
+    found = dict(content)
+    for many, one in (("in", "is"), ("not_in", "is_not")):
+        if one not in found and len(found.get(many, ())) == 1:
+            found[one] = found.pop(many)[0]
+    return found
+
+
+def _at_least(number: int, forms: list[Form]) -> Form:
+    if number == 1:
+        return _joined("any", forms)
+    if number == len(forms):
+        return _joined("all", forms)
+    return ["at_least", number, *sorted(forms, key=_order)]
+
+
+def _joined(word: str, forms: list[Form]) -> Form:
+    flat = [part for form in forms for part in (form[1:] if form[0] == word else [form])]
+    parts = sorted({_order(form): form for form in flat}.items())
+    return parts[0][1] if len(parts) == 1 else [word, *(form for _, form in parts)]
+
+
+def _opposite(form: Form) -> Form:
+    match form[0]:
+        case "not":
+            return list(form[1])
+        case "all":
+            return _joined("any", [_opposite(part) for part in form[1:]])
+        case "any":
+            return _joined("all", [_opposite(part) for part in form[1:]])
+        case _:
+            return ["not", form]
+
+
+def _order(form: Form) -> str:
+    return json.dumps(form, sort_keys=True)
+
+
+def _without(content: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in content.items() if key not in keys}

@@ -1,0 +1,121 @@
+"""What pydantic found, in the words of the file."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from rules.kinds import KIND_KEYS, LATER_KEYS, LATER_KINDS, OTHER_KEYS
+from rules.problems import Problem, closest, shown
+from rules.segment import MODELS, Did, Segment
+from rules.value_tests import PlainTests
+
+_TAGS = {f"<{kind}>": kind for kind in MODELS}
+_COUNT_KEYS = ("at_least", "at_most", "more_than", "less_than", "exactly")
+_NOW_TESTS = ("within_last", "within_next", "older_than")
+_EXAMPLES = {"property": "property: total", "key": "key: hot-buyers", "when": "when: {did: Order Completed}"}
+
+
+def problems_in(error: ValidationError) -> Iterator[Problem]:
+    """Every problem of a segment that could not be read, with its place below the segment."""
+    for details in error.errors(include_url=False):
+        yield _problem(details)
+
+
+def _problem(details: ErrorDetails) -> Problem:
+    kind, model, path = _locate(details["loc"])
+    context = details.get("ctx", {})
+    if "message" in context:
+        return Problem(
+            details["type"], _named(context["message"], path), context["hint"], path, context["on_key"]
+        )
+    match details["type"]:
+        case "extra_forbidden":
+            return _unknown_key(kind, model, path)
+        case "missing":
+            key = str(path[-1])
+            owner = f"`{kind}` needs" if kind else "a segment needs"
+            hint = f"write for example {_EXAMPLES[key]}" if key in _EXAMPLES else f"write {key}: .."
+            return Problem("missing_key", f"{owner} `{key}`", hint, path[:-1])
+        case "dict_type":
+            found = shown(details["input"])
+            return Problem(
+                "wrong_type",
+                f"wants a mapping, not {found}",
+                "write {path: value} or {path: {test: value}}",
+                path,
+            )
+        case "model_type" | "model_attributes_type":
+            found = shown(details["input"])
+            return Problem(
+                "wrong_type", f"a segment is a mapping, not {found}", "write - key: .. and when: ..", path
+            )
+        case "recursion_loop":
+            return Problem("too_deep", "over 20 levels of conditions", "split it, or flatten it", path)
+        case _:
+            return Problem("wrong_type", f"{shown(details['input'])} does not fit here", "", path)
+
+
+def _named(message: str, path: tuple[int | str, ...]) -> str:
+    """``wants a text`` says what does so: the key nearest to it."""
+    key = next((step for step in reversed(path) if isinstance(step, str)), None)
+    return f"`{key}` {message}" if key is not None and message.startswith("wants ") else message
+
+
+def _locate(loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel], tuple[int | str, ...]]:
+    """The kind and model that a place lies in, and the place without pydantic's own steps."""
+    kind = ""
+    model: type[BaseModel] = Segment
+    path: list[int | str] = []
+    for number, step in enumerate(loc):
+        before = loc[number - 1] if number else None
+        if before == "where" and kind:
+            model = PlainTests
+        if isinstance(step, str) and step in _TAGS and before != "where":
+            kind, model = _TAGS[step], MODELS[_TAGS[step]]
+        elif step != "[key]":
+            path.append(step)
+    return kind, model, tuple(path)
+
+
+def _unknown_key(kind: str, model: type[BaseModel], path: tuple[int | str, ...]) -> Problem:
+    key = path[-1]
+    message, hint = _about_key(kind, model, key)
+    code = "not_supported" if message.endswith("yet") else "unknown_key"
+    return Problem(code, message, hint, path, on_key=True)
+
+
+def _about_key(kind: str, model: type[BaseModel], key: Any) -> tuple[str, str]:
+    allowed = [field.alias or name for name, field in model.model_fields.items()]
+    if model in (Did, Segment) and key in LATER_KEYS and key not in LATER_KINDS:
+        return f"`{key}` is not supported yet", ""
+    if model is Segment:
+        return _about_segment_key(key, allowed)
+    if model is PlainTests:
+        if key in _NOW_TESTS:
+            return (
+                f"`{key}` is not allowed in `where`",
+                "for the time of the event write within, since or between",
+            )
+    elif kind == "first" and key == "within":
+        return "`first` takes no `within`", "write since or between, or ask for the latest"
+    elif kind == "did_not" and key in _COUNT_KEYS:
+        return f"`did_not` takes no `{key}`", f"write did: .. with {key}"
+    elif kind in ("did", "did_not") and key in OTHER_KEYS:
+        return f"`{key}` does not go with `{kind}`", "tests on properties stand under where: {path: ..}"
+    elif key in OTHER_KEYS or key in KIND_KEYS:
+        return f"`{key}` does not go with `{kind}`", _goes_with(allowed)
+    meant = closest(key, allowed)
+    return f"unknown key `{key}`", f"did you mean `{meant}`?" if meant else _goes_with(allowed)
+
+
+def _about_segment_key(key: Any, allowed: list[str]) -> tuple[str, str]:
+    if key in KIND_KEYS or key in LATER_KINDS:
+        return f"`{key}` is a condition, and stands under `when`", f"write when: {{{key}: ..}}"
+    meant = closest(key, allowed)
+    return f"unknown key `{key}`", f"did you mean `{meant}`?" if meant else _goes_with(allowed)
+
+
+def _goes_with(allowed: list[str]) -> str:
+    return f"allowed are {', '.join(allowed)}"
