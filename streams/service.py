@@ -1,0 +1,107 @@
+"""The worker put together: settings and definitions in, a worker on Kafka and Redis out."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from rules.segment import Segment
+from streams.errors import ConfigurationError, RetryLater
+from streams.health import HealthServer
+from streams.lane import Deployment, Lane
+from streams.meter import Meter
+from streams.metrics import Metrics
+from streams.progress import Progress
+from streams.publisher import KafkaPublisher
+from streams.registry import bring_into_force
+from streams.settings import Settings
+from streams.store import ContactStore, StoreRefused, StoreUnavailable
+from streams.store.redis import RedisStore
+from streams.topics import TopicNames
+from streams.worker import work
+
+logger = logging.getLogger(__name__)
+
+MEMBERS_EVERY_S = 10.0
+"""How often the sizes of segments are asked for."""
+
+
+def wall_ms() -> int:
+    """The wall clock, in milliseconds UTC since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+async def serve(settings: Settings, segments: Sequence[Segment], stop: asyncio.Event | None = None) -> None:
+    """Runs a worker until SIGTERM, SIGINT or ``stop``.
+
+    Raises ConfigurationError where a setting, or what it points at, has to change; RetryLater where Kafka or Redis
+    cannot be reached for a minute at the start; WorkerStopped where the worker ends by itself.
+    """
+    metrics, progress = Metrics(), Progress()
+    metrics.add_process_metrics()
+    metrics.set_segments(segment.key for segment in segments)
+    meter = Meter(metrics, progress, wall_ms)
+    health = None
+    if settings.metrics_port:
+        health = HealthServer(settings.metrics_host, settings.metrics_port, metrics.registry, progress)
+        health.start()
+        logger.info("metrics and health at http://%s:%d/metrics", settings.metrics_host, health.port)
+    try:
+        await work(settings, _LaneOpener(settings, segments, meter, metrics), progress, observe=meter.kafka_call, stop=stop)
+    finally:
+        if health is not None:
+            health.stop()
+
+
+class _LaneOpener:
+    """Opens the store, brings the definitions into force, and makes lanes from them."""
+
+    def __init__(self, settings: Settings, segments: Sequence[Segment], meter: Meter, metrics: Metrics) -> None:
+        self._settings, self._segments, self._meter, self._metrics = settings, segments, meter, metrics
+
+    @asynccontextmanager
+    async def __call__(self, partitions: int, publisher: KafkaPublisher) -> AsyncIterator[Callable[[int], Lane]]:
+        settings = self._settings
+        store = RedisStore(settings.redis.get_secret_value(), settings.group, observe=self._meter.store_call)
+        try:
+            deployment = await self._deployment(store, partitions, publisher)
+            counting = asyncio.create_task(self._count_members(store))
+            try:
+                yield lambda partition: Lane(partition, deployment)
+            finally:
+                counting.cancel()
+        finally:
+            await store.close()
+
+    async def _deployment(self, store: ContactStore, partitions: int, publisher: KafkaPublisher) -> Deployment:
+        settings = self._settings
+        try:
+            await store.open(partitions)
+            in_force = await bring_into_force(self._segments, store, wall_ms())
+        except StoreRefused as error:
+            raise ConfigurationError(str(error)) from error
+        except StoreUnavailable as error:
+            raise RetryLater(f"Redis at {settings.redis_place} cannot be used: {error}") from error
+        logger.info("%d segments in force", len(self._segments))
+        return Deployment(
+            catalog=in_force.catalog,
+            store=store,
+            publisher=publisher,
+            topics=TopicNames(settings.events_topic, settings.transitions_topic, settings.dead_letter_topic),
+            partitions=partitions,
+            observer=self._meter,
+            wall_ms=wall_ms,
+            max_future_skew_ms=settings.max_future_skew_ms,
+            wake_delay_ms=settings.wake_delay_ms,
+        )
+
+    async def _count_members(self, store: ContactStore) -> None:
+        """Keeps the gauge of members true, to within a few seconds."""
+        keys = [segment.key for segment in self._segments]
+        while True:
+            with contextlib.suppress(StoreUnavailable):
+                for key, count in (await store.member_counts(keys)).items():
+                    self._metrics.members.labels(key).set(count)
+            await asyncio.sleep(MEMBERS_EVERY_S)
