@@ -236,7 +236,7 @@ def test_properties_traits_and_context_are_objects(field: str, wrong: Any, kind:
 
 
 def test_keeps_properties_context_and_traits_as_they_are() -> None:
-    fields = {"a": None, "b": [1, 1.5, "x", True, None, {"c": {}}], "": 0}
+    fields: dict[str, Any] = {"a": None, "b": [1, 1.5, "x", True, None, {"c": {}}], "": 0}
     event = taken(record(type="identify", properties=fields, traits=fields, context=fields, unknown=fields))
     assert (event.properties, event.context, event.traits) == (fields, fields, fields)
 
