@@ -23,9 +23,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
 
         def run(*words: str) -> str:
-            done = subprocess.run([segments, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+            done = subprocess.run(
+                [segments, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=60
+            )
             if done.returncode != 0:
-                sys.exit(f"segments {' '.join(words)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+                sys.exit(
+                    f"segments {' '.join(words)}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
+                )
             return done.stdout
 
         (Path(folder) / "definitions").mkdir()
@@ -36,10 +40,21 @@ def main() -> int:
         assert json.loads(run("schema"))["$schema"].startswith("http://json-schema.org/draft-07")
         run("check", "definitions")
         run("check", str(examples))
-        replay = ("replay", "--segments", "definitions", "--events", "events.jsonl", "--until", "2026-01-07T00:00:00Z")
+        replay = (
+            "replay",
+            "--segments",
+            "definitions",
+            "--events",
+            "events.jsonl",
+            "--until",
+            "2026-01-07T00:00:00Z",
+        )
         transitions = [json.loads(line) for line in run(*replay).splitlines()]
         told = [(each["event"], each["timestamp"]) for each in transitions]
-        expected = [("Audience Entered", "2026-01-05T11:00:00.000Z"), ("Audience Exited", "2026-01-06T10:00:00.000Z")]
+        expected = [
+            ("Audience Entered", "2026-01-05T11:00:00.000Z"),
+            ("Audience Exited", "2026-01-06T10:00:00.000Z"),
+        ]
         assert told == expected, told
     print("the wheel works")
     return 0

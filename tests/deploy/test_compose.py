@@ -17,7 +17,14 @@ every_service = pytest.mark.parametrize("name", sorted(SERVICES))
 
 
 def test_the_file_is_valid_by_the_compose_schema() -> None:
-    words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    words = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        "docker-compose.yml",
+    ]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -85,13 +92,18 @@ def test_the_worker_is_given_settings_that_exist() -> None:
 def test_programs_on_this_machine_reach_kafka_and_redis_by_the_default_settings() -> None:
     defaults = Settings()
     assert defaults.kafka == "127.0.0.1:9092"
-    assert "HOST://127.0.0.1:${KAFKA_PORT:-9092}" in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert (
+        "HOST://127.0.0.1:${KAFKA_PORT:-9092}"
+        in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    )
     assert defaults.redis.get_secret_value().startswith("redis://127.0.0.1:6379")
     assert "127.0.0.1:${REDIS_PORT:-6379}:6379" in SERVICES["redis"]["ports"]
 
 
 def test_prometheus_asks_the_workers_where_they_answer() -> None:
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-    (workers,) = [job["dns_sd_configs"][0] for job in config["scrape_configs"] if job["job_name"] == "livesegments"]
+    (workers,) = [
+        job["dns_sd_configs"][0] for job in config["scrape_configs"] if job["job_name"] == "livesegments"
+    ]
     assert workers["names"] == ["worker"]
     assert str(workers["port"]) == SERVICES["worker"]["environment"]["SEGMENTS_METRICS_PORT"]

@@ -50,7 +50,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert len(steps) == 2
     for step in steps:
         words = shlex.split(step.replace("/opt/livesegments", str(target)))
-        done = subprocess.run(words, cwd=context, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, cwd=context, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
     return target
 
@@ -58,7 +60,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def segments(installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [str(installed / "bin/segments"), *words]
     environment = {"PATH": f"{installed}/bin:/usr/bin:/bin", "HOME": "/nonexistent"}
-    return subprocess.run(command, cwd=installed, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=installed, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.timeout(300)
@@ -115,7 +119,7 @@ def test_the_image_does_not_run_as_root() -> None:
 class Live(BaseHTTPRequestHandler):
     status = 200
 
-    def do_GET(self) -> None:  # noqa: N802  http.server's name
+    def do_GET(self) -> None:
         self.send_response(self.status if self.path == "/live" else 404)
         self.end_headers()
         self.wfile.write(b"partition 3: no progress for 60s\n")

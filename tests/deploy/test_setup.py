@@ -59,7 +59,9 @@ def test_setup_without_a_python_that_fits_says_what_to_install(checkout: Path, t
 def test_setup_passes_over_commands_that_are_there_and_do_not_run(checkout: Path, tools: Path) -> None:
     """The python3.13 of a version manager may only print that it is not installed."""
     (tools / "python3.12").unlink()
-    (tools / "python3.12").write_text(f'#!/bin/sh\ncase "$*" in *ensurepip*) exit 1;; esac\nexec "{sys.executable}" "$@"\n')
+    (tools / "python3.12").write_text(
+        f'#!/bin/sh\ncase "$*" in *ensurepip*) exit 1;; esac\nexec "{sys.executable}" "$@"\n'
+    )
     (tools / "python3.12").chmod(0o755)
     done = setup(checkout, tools)
     assert done.returncode == 1
