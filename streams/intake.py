@@ -68,7 +68,9 @@ class Intake:
                 taken.repeated += 1
                 continue
             headers = record.headers
-            received_ms = received_time(headers, record.timestamp) if headers else record.timestamp
+            received_ms: int | None = record.timestamp
+            if headers or record.timestamp < 0:
+                received_ms = received_time(headers, received_ms)
             event = decode(
                 record.value, received_ms, max_future_skew_ms=self._max_future_skew_ms, now_ms=now_ms
             )
