@@ -1,0 +1,167 @@
+"""Commands about definitions: check, schema, replay."""
+
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from streams.cli.command import Command, Section
+from streams.cli.files import EventFile
+from streams.cli.moments import Moment
+from streams.cli.terminal import ProgressLine, plural
+
+DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
+EVENTS = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
+_COLOURS = {"error": "red", "warning": "yellow"}
+
+
+@click.command(
+    "check",
+    cls=Command,
+    section=Section.DEFINITIONS,
+    examples=[
+        "segments check                  # the directory that SEGMENTS_DEFINITIONS names",
+        "segments check ./segments",
+        "segments check --json | jq '.findings[].message'",
+    ],
+)
+@click.argument("directory", required=False, type=DIRECTORY)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def check(directory: Path | None, *, as_json: bool) -> None:
+    """Find everything that is wrong with definitions.
+
+    Each finding is one line with file, line and column, and says what to write instead. Exit code 1 if there are
+    errors; warnings alone are no failure.
+    """
+    from rules.checker import check as check_definitions
+
+    findings = check_definitions(_directory(directory))
+    errors = sum(finding.severity == "error" for finding in findings)
+    warnings = len(findings) - errors
+    if as_json:
+        import json
+
+        found = [finding.as_dict() for finding in findings]
+        click.echo(json.dumps({"findings": found, "errors": errors, "warnings": warnings}, indent=2))
+    else:
+        for finding in findings:
+            click.echo(_coloured(str(finding), finding.severity))
+        click.echo(f"{plural(errors, 'error')}, {plural(warnings, 'warning')}")
+    if errors:
+        raise click.exceptions.Exit(1)
+
+
+@click.command(
+    "schema",
+    cls=Command,
+    section=Section.DEFINITIONS,
+    examples=["segments schema > segments.schema.json"],
+)
+def schema() -> None:
+    """Print the JSON Schema of definition files.
+
+    It is draft-07, which editors use to complete and check YAML files while they are written.
+    """
+    import json
+
+    from rules.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@click.command(
+    "replay",
+    cls=Command,
+    section=Section.DEFINITIONS,
+    examples=[
+        "segments replay --segments ./segments --events events.jsonl",
+        "zcat events.jsonl.gz | segments replay --segments ./segments --events -",
+        "segments replay --segments ./segments --events events.jsonl.gz --until 2026-02-01 --output transitions.jsonl",
+    ],
+)
+@click.option("--segments", "directory", required=True, type=DIRECTORY, help="Directory of the definitions.")
+@click.option(
+    "--events", required=True, type=EVENTS, help="Events as JSON lines, also as .gz; - is standard input."
+)
+@click.option(
+    "--until", "until_ms", type=Moment(), help="Take what was received up to this moment, and stop there."
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the transitions go, as JSON lines; standard output if not given.",
+)
+def replay(directory: Path, events: str, until_ms: int | None, output: Path | None) -> None:
+    """Run events of a file through definitions, with no Kafka and no Redis.
+
+    Writes the transitions as JSON lines, as the worker would publish them. A record that cannot be taken is told on
+    standard error and is no failure.
+    """
+    from rules.catalog import Blueprint
+    from rules.errors import DefinitionError
+    from rules.loading import load
+    from streams.replay import replay_lines
+    from streams.settings import load_settings
+    from streams.wire import Rejected, encode
+
+    settings, _ = load_settings()
+    try:
+        catalog = Blueprint(load(directory).segments).catalog()
+    except DefinitionError as error:
+        for finding in error.findings:
+            click.echo(_coloured(str(finding), finding.severity), err=True)
+        raise click.exceptions.Exit(1) from None
+    dead = 0
+    with ProgressLine() as progress, ExitStack() as ending:
+
+        def reject(line: int, rejected: Rejected) -> None:
+            nonlocal dead
+            dead += 1
+            progress.say(f"line {line}: {rejected.reason}: {rejected.detail}")
+
+        write = _writer(output, ending)
+        found = replay_lines(
+            catalog,
+            EventFile(events, progress),
+            until_ms=until_ms,
+            max_future_skew_ms=settings.max_future_skew_ms,
+            reject=reject,
+        )
+        _write_lines(write, (encode(transition)[1] for transition in found))
+    click.echo(f"{dead} dead letters", err=True)
+
+
+def _write_lines(write: Callable[[bytes], object], lines: Iterable[bytes]) -> None:
+    for line in lines:
+        write(line)
+        write(b"\n")
+
+
+def _writer(output: Path | None, ending: ExitStack) -> Callable[[bytes], object]:
+    file: BinaryIO
+    if output is None:
+        file = sys.stdout.buffer
+        ending.callback(file.flush)
+    else:
+        try:
+            file = ending.enter_context(output.open("wb"))
+        except OSError as error:
+            raise click.UsageError(f"{output} cannot be written: {error.strerror}") from None
+    return file.write
+
+
+def _directory(given: Path | None) -> Path:
+    """The directory of definitions: the one given, or that of the settings."""
+    if given is not None:
+        return given
+    from streams.settings import load_settings
+
+    return load_settings()[0].definitions
+
+
+def _coloured(line: str, severity: str) -> str:
+    return line.replace(f"{severity}:", click.style(f"{severity}:", fg=_COLOURS[severity]), 1)
