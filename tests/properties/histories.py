@@ -42,7 +42,7 @@ traits = st.fixed_dictionaries(
 
 received_steps = st.one_of(st.integers(0, 3), st.just(0), st.integers(-8, 0), st.integers(4, 15))
 lags = st.one_of(st.just(0), st.just(0), st.integers(0, 3), st.integers(0, SPAN_MS), st.just(-2))
-defects = st.sampled_from(
+defects: st.SearchStrategy[Record] = st.sampled_from(
     (
         {"type": "delete"},
         {"userId": None, "anonymousId": ""},
