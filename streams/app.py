@@ -17,7 +17,7 @@ from streams.batches import BatchConsumer, BatchTopic, BatchTransport
 from streams.connections import KafkaConnection
 from streams.runner import Lane
 
-SESSION_S = 15.0
+SESSION_S = 10.0
 """How long a worker may be silent before its partitions go to others."""
 
 
@@ -98,10 +98,10 @@ def build_app(
     app.assignment = assignment = Assignment(topics, make_lane, wall_ms, wake_delay_ms)
     add_ingest(app, topics, assignment)
 
-    async def assigned(_app: Any, /, *tps: Any, signal: Any, **_: Any) -> None:
+    async def assigned(_app: Any, /, *tps: Any, signal: Any, **_: Any) -> None:  # noqa: ARG001
         assignment.assigned(tps[0], app.reader)
 
-    async def revoked(_app: Any, /, *_tps: Any, signal: Any, **_: Any) -> None:
+    async def revoked(_app: Any, /, *_tps: Any, signal: Any, **_: Any) -> None:  # noqa: ARG001
         await assignment.revoked()
         await app.reader.commit()
         app.reader.forget()

@@ -10,11 +10,12 @@ from faust.types import TP
 
 from streams.batches import BatchConsumer
 from streams.fetching import Batch
+from streams.progress import Standing
 from streams.runner import Lane, LaneRunner
 
 logger = logging.getLogger(__name__)
 
-GRACE_S = 5.0
+GRACE_S = 4.0
 """How long a revoked partition may take to finish the batch at hand."""
 LAG_EVERY_S = 5.0
 
@@ -31,33 +32,33 @@ class Assignment:
     ) -> None:
         """``topics``: the sources, whose partitions of the same number belong together. ``wake_delay_ms``: None where
         the wall clock moves no partition."""
-        self.runners: Mapping[int, LaneRunner] = {}
-        self.ends: dict[TP, int] = {}
+        self.runners: Mapping[int, LaneRunner] | None = None
+        """By partition; None while the group has not said which are ours."""
+        self._ends: dict[TP, int] = {}
         """The offset after the last record of each source partition, when the broker was last asked."""
         self._topics = topics
         self._make_lane = make_lane
         self._wall_ms, self._wake_delay_ms = wall_ms, wake_delay_ms
         self._watching: asyncio.Task[None] | None = None
+        self._closed = False
 
-    @property
-    def lags(self) -> dict[TP, int]:
-        """How many offsets each source partition is behind its end, as far as known."""
+    def standings(self) -> dict[int, Standing] | None:
+        """How far each partition is; None while the group has not said which are ours."""
+        if self.runners is None:
+            return None
         return {
-            tp: max(self.ends[tp] - position, 0)
-            for runner in self.runners.values()
-            for tp, position in runner.position.items()
-            if tp in self.ends
+            number: Standing(sum(runner.position.values()), sum(self.lags(runner).values()), runner.trouble)
+            for number, runner in self.runners.items()
         }
 
-    @property
-    def troubles(self) -> dict[int, str]:
-        """The partitions that stand still, and why."""
-        return {
-            number: runner.trouble for number, runner in self.runners.items() if runner.trouble is not None
-        }
+    def lags(self, runner: LaneRunner) -> dict[TP, int]:
+        """How many offsets each source of the partition is behind its end, as far as known."""
+        return {tp: max(self._ends.get(tp, 0) - position, 0) for tp, position in runner.position.items()}
 
     def assigned(self, tps: Iterable[TP], reader: BatchConsumer) -> None:
         """These partitions are ours, and no others. Returns at once: no rebalance must wait for a lane's start."""
+        if self._closed:
+            return
         numbers = [tp.partition for tp in tps if tp.topic == self._topics[0]]
         self.runners = {number: self._runner(number, reader) for number in sorted(numbers)}
         for runner in self.runners.values():
@@ -69,12 +70,17 @@ class Assignment:
         """No partition is ours any more. Returns when nothing is done with them."""
         if self._watching is not None:
             self._watching.cancel()
-        await asyncio.gather(*(runner.stop(GRACE_S) for runner in self.runners.values()))
-        self.runners = {}
+        runners, self.runners = self.runners or {}, None
+        await asyncio.gather(*(runner.stop(GRACE_S) for runner in runners.values()))
+
+    async def close(self) -> None:
+        """The worker ends: what is assigned from now on is left alone."""
+        self._closed = True
+        await self.revoked()
 
     def deliver(self, batch: Batch) -> None:
         """Hands a batch to its partition's runner. One of a partition that is no longer ours is dropped."""
-        runner = self.runners.get(batch.tp.partition)
+        runner = (self.runners or {}).get(batch.tp.partition)
         if runner is not None:
             runner.deliver(batch)
 
@@ -83,8 +89,8 @@ class Assignment:
 
     async def _watch(self, reader: BatchConsumer) -> None:
         """Asks for the ends, also of partitions that are not being fetched."""
-        tps = [TP(topic, number) for topic in self._topics for number in self.runners]
+        tps = [TP(topic, number) for topic in self._topics for number in self.runners or ()]
         while tps:
             with suppress(KafkaError):
-                self.ends = await reader.ends(tps)
+                self._ends = await reader.ends(tps)
             await asyncio.sleep(LAG_EVERY_S)

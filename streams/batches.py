@@ -63,21 +63,25 @@ class BatchConsumer(driver.Consumer):
     async def _drain_messages(self, fetcher: Any) -> None:
         try:
             while not (self.should_stop or fetcher.should_stop):
-                if not self.flow_active:
+                if not self._is_flowing():
                     await self.wait(self.can_resume_flow.wait())
                     continue
                 for batch in await self.in_thread(self._thread.fetch()):
-                    if not self.flow_active:
+                    if not self._is_flowing():
                         break  # a rebalance: whoever gets the partition reads it from where it was left
                     await self.callback(self._message(batch))
         except ConsumerStoppedError:
             if not self.app.should_stop:
                 raise
 
+    def _is_flowing(self) -> bool:
+        return self.flow_active
+
     def _message(self, batch: Batch) -> ConsumerMessage:
         tp, last = batch.tp, batch.records[-1]
+        value: Any = batch
         return ConsumerMessage(
-            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, None, None, batch, None,
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, None, None, value, None,
             0, 0, tp, generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 

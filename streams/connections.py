@@ -4,10 +4,10 @@ import ssl
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Self
 
-SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+from streams.errors import ConfigurationError
+from streams.settings import SaslMechanism, SecurityProtocol, Settings
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class KafkaConnection:
     """Where the brokers are, and who we are to them."""
 
     bootstrap_servers: tuple[str, ...] = ("127.0.0.1:9092",)
-    security_protocol: SecurityProtocol = "PLAINTEXT"
-    sasl_mechanism: SaslMechanism = "PLAIN"
+    security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
+    sasl_mechanism: SaslMechanism | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
@@ -28,28 +28,53 @@ class KafkaConnection:
         """The brokers, as a message names them."""
         return ",".join(self.bootstrap_servers)
 
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings say."""
+        password = settings.kafka_password
+        return cls(
+            tuple(settings.kafka.split(",")),
+            settings.kafka_security_protocol,
+            settings.kafka_sasl_mechanism,
+            settings.kafka_username,
+            None if password is None else password.get_secret_value(),
+            settings.kafka_ca_file,
+            settings.kafka_cert_file,
+            settings.kafka_key_file,
+        )
+
     @cached_property
     def ssl_context(self) -> ssl.SSLContext | None:
         """Checks the broker's certificate against the CA file, or the system's authorities where there is none.
 
-        Raises OSError or ssl.SSLError where a file cannot be read.
+        Raises ConfigurationError where a file is not what it should be.
         """
-        if "SSL" not in self.security_protocol.split("_"):
+        if not self.security_protocol.is_encrypted:
             return None
-        context = ssl.create_default_context(cafile=self.ca_file)
-        if self.cert_file is not None:
-            context.load_cert_chain(self.cert_file, self.key_file)
+        reading = "SEGMENTS_KAFKA_CA_FILE", self.ca_file
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.cert_file is not None:
+                reading = "SEGMENTS_KAFKA_CERT_FILE", self.cert_file
+                context.load_cert_chain(self.cert_file, self.key_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(
+                f"{reading[0]}={str(reading[1])!r}: no PEM file of that kind: {error}"
+            ) from None
         return context
 
     def options(self) -> dict[str, Any]:
-        """Keyword arguments that aiokafka's clients and kafka-python's admin client both know."""
+        """Keyword arguments that aiokafka's clients and kafka-python's admin client both know.
+
+        Raises ConfigurationError as ``ssl_context`` does.
+        """
         options: dict[str, Any] = {
             "bootstrap_servers": list(self.bootstrap_servers),
-            "security_protocol": self.security_protocol,
+            "security_protocol": str(self.security_protocol),
             "ssl_context": self.ssl_context,
         }
-        if self.security_protocol.startswith("SASL"):
-            options["sasl_mechanism"] = self.sasl_mechanism
+        if self.security_protocol.has_login:
+            options["sasl_mechanism"] = str(self.sasl_mechanism)
             options["sasl_plain_username"] = self.username
             options["sasl_plain_password"] = self.password
         return options

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from aiokafka import ConsumerRecord
 
+from streams.errors import RetryLater
 from streams.fetching import Batch
 
 MOST_RECORDS = 1000
@@ -16,7 +17,7 @@ FULL_BYTES = 8 * 1024 * 1024
 """From where on the partition is not fetched any more, until the lane has taken half of it."""
 
 
-class Gap(Exception):
+class Gap(RetryLater):
     """A batch was lost between the consumer and the lane: read again from the last one that is done."""
 
 
@@ -47,14 +48,16 @@ class Inbox:
         self._epoch = -1
         self._sources: dict[str, _Source] = {}
         self._turn: deque[str] = deque()
-        self._records = self._bytes = 0
+        self.records = 0
+        """How many wait."""
+        self._bytes = 0
 
     def open(self, epoch: int, topics: Sequence[str]) -> None:
         """Empties it; from now on takes batches of this epoch alone."""
         self._epoch = epoch
         self._sources = {topic: _Source() for topic in topics}
         self._turn = deque(topics)
-        self._records = self._bytes = 0
+        self.records = self._bytes = 0
         self._full = False
 
     def begin(self, starts: Mapping[str, int]) -> None:
@@ -78,10 +81,10 @@ class Inbox:
             source.gap = True
         source.end = batch.end
         source.batches.append(batch)
-        self._records += len(batch.records)
+        self.records += len(batch.records)
         self._bytes += _size(batch.records)
         self.arrived.set()
-        if not self._full and (self._records >= FULL_RECORDS or self._bytes >= FULL_BYTES):
+        if not self._full and (self.records >= FULL_RECORDS or self._bytes >= FULL_BYTES):
             self._full = True
             self._hold()
 
@@ -114,9 +117,9 @@ class Inbox:
             records = records[:MOST_RECORDS]
             end = records[-1].offset + 1
             batches.appendleft(Batch(batch.tp, batch.epoch, end, batch.end, rest))
-        self._records -= len(records)
+        self.records -= len(records)
         self._bytes -= _size(records)
-        if self._full and self._records < FULL_RECORDS // 2 and self._bytes < FULL_BYTES // 2:
+        if self._full and self.records < FULL_RECORDS // 2 and self._bytes < FULL_BYTES // 2:
             self._full = False
             self._release()
         return records, end

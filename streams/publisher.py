@@ -11,7 +11,8 @@ that nothing arrives later behind the back of whoever looks which records have a
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -20,12 +21,15 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
 )
+from aiokafka.structs import RecordMetadata
 
 from streams.connections import KafkaConnection
 from streams.outbox import Output, Place, PublishFailed
 from streams.recovery import TailReader
 
 logger = logging.getLogger(__name__)
+
+Observe = Callable[[str, float, bool], None]
 
 BATCH_BYTES = 900_000
 """What a batch holds before compression; below the broker's default limit, which holds after it."""
@@ -37,7 +41,11 @@ CLOSING_S = 2.0
 class KafkaPublisher:
     """The outbox's ``Publisher`` on a real Kafka. Start it, and stop it, with the worker."""
 
-    def __init__(self, connection: KafkaConnection, *, compression: str | None = "lz4") -> None:
+    def __init__(
+        self, connection: KafkaConnection, observe: Observe | None = None, *, compression: str | None = "lz4"
+    ) -> None:
+        """``observe`` is told of each batch: "publish", how many seconds it took, whether it failed."""
+        self._observe = observe
         self._connection = connection
         self._compression = compression
         self._tails = TailReader(connection)
@@ -90,7 +98,7 @@ class KafkaPublisher:
             limit = self._batch_bytes.get(topic, BATCH_BYTES)
             batch, count = _fill(producer, records, first, limit)
             try:
-                acknowledged = await (await producer.send_batch(batch, topic, partition=partition))
+                acknowledged = await self._acknowledged(producer, batch, place)
             except KafkaTimeoutError:
                 # Earlier batches of the partition still wait for the brokers; this one has not been taken up.
                 continue
@@ -109,6 +117,16 @@ class KafkaPublisher:
             # A batch that the broker had already is acknowledged without its offset.
             end = acknowledged.offset + count if acknowledged.offset >= 0 else None
         return end
+
+    async def _acknowledged(self, producer: AIOKafkaProducer, batch: object, place: Place) -> RecordMetadata:
+        began, failed = time.perf_counter(), True
+        try:
+            acknowledged = await (await producer.send_batch(batch, place[0], partition=place[1]))
+            failed = False
+            return acknowledged
+        finally:
+            if self._observe is not None:
+                self._observe("publish", time.perf_counter() - began, failed)
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._changing:

@@ -11,11 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from streams.errors import OwnershipLost, StreamsError
+from streams.errors import StreamsError
 from streams.fetching import Batch
 from streams.inbox import Inbox
+from streams.outbox import PublishFailed
+from streams.store import PartitionMoved
+from streams.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +86,6 @@ class LaneRunner:
         """Why the partition stands still, for people; None while it does not."""
         self.position: dict[TP, int] = {}
         """The offset that each source goes on from: all before it is processed."""
-        self.moved_at = asyncio.get_running_loop().time()
-        """When it was last known to get on: something was done, or there was nothing to do (loop time, seconds)."""
         self._tps = {topic: TP(topic, partition) for topic in topics}
         self._make_lane, self._reader = make_lane, reader
         self._wall_ms, self._wake_delay_ms = wall_ms, wake_delay_ms
@@ -93,6 +95,11 @@ class LaneRunner:
         self._stopping = asyncio.Event()
         self._pause_s = SHORTEST_PAUSE_S
         self._looked_at = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """How many records have been fetched and wait for the lane."""
+        return self._inbox.records
 
     def start(self) -> None:
         """Begins, in the background."""
@@ -118,12 +125,12 @@ class LaneRunner:
         while not self._stopping.is_set():
             try:
                 await self._live()
-            except OwnershipLost as lost:
+            except PartitionMoved as moved:
                 self._pause_s = max(self._pause_s, LOST_PAUSE_S)
-                logger.warning("%s; trying again in %.1f s if it is still ours", lost, self._pause_s)
-                await self._stand_still(lost)
+                logger.warning("%s; trying again in %.1f s if it is still ours", moved, self._pause_s)
+                await self._stand_still(moved)
             except Exception as error:
-                expected = isinstance(error, StreamsError)
+                expected = isinstance(error, StreamsError | StoreError | PublishFailed | KafkaError)
                 logger.log(
                     logging.ERROR,
                     "partition %d stands still: %s; trying again in %.1f s",
@@ -171,7 +178,6 @@ class LaneRunner:
     def _got_on(self) -> None:
         self.trouble = None
         self._pause_s = SHORTEST_PAUSE_S
-        self.moved_at = asyncio.get_running_loop().time()
 
     async def _pass_time(self, lane: Lane) -> bool:
         """Lets a quiet partition's clock go on, if something is due then; returns whether that was so."""
@@ -196,7 +202,7 @@ class LaneRunner:
     async def _wait(self, lane: Lane) -> None:
         """Waits for a batch, for the next wake, or for the end."""
         loop = asyncio.get_running_loop()
-        self.trouble, self.moved_at = None, loop.time()
+        self.trouble = None
         due_in_s = self._due_in_s(lane)
         if due_in_s == float("inf"):
             await self._inbox.arrived.wait()

@@ -9,6 +9,7 @@ from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from streams.connections import KafkaConnection
+from streams.errors import ConfigurationError, RetryLater
 
 logger = logging.getLogger(__name__)
 
@@ -18,11 +19,11 @@ BROKER_MESSAGE_BYTES = 1_048_588
 """The broker's own default of ``max.message.bytes``."""
 
 
-class TopicsUnusable(Exception):
+class TopicsUnusable(ConfigurationError):
     """The topics are not as they must be, or cannot be seen or made; the message says what to do. Stop."""
 
 
-class BrokerUnreachable(Exception):
+class BrokerUnreachable(RetryLater):
     """No broker answered. Try again, or stop."""
 
 
@@ -87,25 +88,36 @@ def _admin(connection: KafkaConnection, wait_s: float) -> KafkaAdminClient:
 
 def _ensure(admin: KafkaAdminClient, names: TopicNames, partitions: int) -> int:
     found = _partitions_of(admin, names.all)
-    wanted = found.get(names.events, partitions)
+    # The events first, and alone: another program may have made them a moment ago, with a number of its own.
+    if names.events not in found:
+        found = _make(admin, names, [names.events], partitions, BROKER_MESSAGE_BYTES)
+    wanted = found[names.events]
     _refuse_other_counts(found, names, wanted)
     missing = [name for name in names.all if name not in found]
     if missing:
         # The largest record that the events can bring, so that none is too large to be sent on.
-        largest = _max_message_bytes(admin, names.events) if names.events in found else BROKER_MESSAGE_BYTES
-        admin.create_topics(
-            {name: {"num_partitions": wanted, "configs": _configs(name, names, largest)} for name in missing},
-            raise_errors=False,
-        )
-        # Another worker may have made them in the same moment: what counts is how they are now.
-        admin.wait_for_topics(missing)
-        found = _partitions_of(admin, names.all)
-        still = [name for name in missing if name not in found]
-        if still:
-            raise TopicsUnusable(f"the topic {still[0]} cannot be made; make it with {wanted} partitions")
+        largest = _max_message_bytes(admin, names.events)
+        found = _make(admin, names, missing, wanted, largest)
         _refuse_other_counts(found, names, wanted)
-        logger.info("made the topics %s, %d partitions each", ", ".join(missing), wanted)
     return wanted
+
+
+def _make(
+    admin: KafkaAdminClient, names: TopicNames, missing: Sequence[str], partitions: int, largest: int
+) -> dict[str, int]:
+    """Makes topics; the number of partitions of all that are there then. One that somebody else made is as good."""
+    new = {
+        name: {"num_partitions": partitions, "configs": _configs(name, names, largest)} for name in missing
+    }
+    result = admin.create_topics(new, raise_errors=False)
+    for topic in result["topics"]:
+        error = errors.for_code(topic["error_code"])
+        if error not in (errors.NoError, errors.TopicAlreadyExistsError):
+            raise error(topic.get("error_message") or topic["name"])
+    admin.wait_for_topics(missing)
+    found = _partitions_of(admin, names.all)
+    logger.info("made the topics %s", ", ".join(f"{name} ({found[name]} partitions)" for name in missing))
+    return found
 
 
 def _configs(name: str, names: TopicNames, largest: int) -> dict[str, str]:
