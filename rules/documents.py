@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 import yaml
 from yaml.composer import Composer
-from yaml.events import AliasEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.parser import Parser
 from yaml.reader import Reader, ReaderError
@@ -96,14 +95,10 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
         self._depth = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        if not self.check_event(AliasEvent):
-            self._depth += 1
-            if self._depth > MOST_DEPTH:
-                _fail(
-                    "too_deep",
-                    f"over {MOST_DEPTH} levels of lists and mappings",
-                    self.get_mark(),
-                )
+        self._depth += 1
+        if self._depth > MOST_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            _fail("too_deep", f"over {MOST_DEPTH} levels of lists and mappings", mark)
         node: Node | None = super().compose_node(parent, index)
         self._depth -= 1
         return node

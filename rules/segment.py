@@ -355,8 +355,6 @@ def canonical(condition: Condition) -> dict[str, Any]:
     return condition.content
 
 
-for _model in (All, Any_, None_, Not, AtLeast, Segment):
-    _model.model_rebuild()
 _CONDITION: TypeAdapter[Condition] = TypeAdapter(Condition)
 
 

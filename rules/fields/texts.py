@@ -78,6 +78,10 @@ def _pattern(value: Any) -> str:
     return pattern
 
 
+def _as_written(names: tuple[str, ...]) -> str | list[str]:
+    return ANY_EVENT if names == (ANY_EVENT,) else list(names)
+
+
 Text: TypeAlias = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string"})]
 
 
@@ -87,7 +91,7 @@ FilledText: TypeAlias = Annotated[str, PlainValidator(_filled_text), WithJsonSch
 Names: TypeAlias = Annotated[
     tuple[str, ...],
     PlainValidator(_names),
-    PlainSerializer(list),
+    PlainSerializer(_as_written),
     WithJsonSchema(
         {
             "anyOf": [
