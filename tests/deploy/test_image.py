@@ -45,7 +45,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy_context(context)
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
     home = tmp_path_factory.mktemp("home")
-    environment = {**kept, "PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHON": sys._base_executable}
+    environment = {
+        **kept,
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(home),
+        "PYTHON": str(Path(sys.executable).resolve()),
+    }
     steps = [step for step in instructions("RUN") if step.startswith("deploy/install.sh")]
     assert len(steps) == 2
     for step in steps:
@@ -65,6 +70,7 @@ def segments(installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.integration
 @pytest.mark.timeout(300)
 def test_the_image_has_the_commands(installed: Path) -> None:
     done = segments(installed, "--help")
@@ -72,12 +78,14 @@ def test_the_image_has_the_commands(installed: Path) -> None:
     assert segments(installed, "worker", "--help").returncode == 0
 
 
+@pytest.mark.integration
 @pytest.mark.timeout(300)
 def test_the_image_checks_the_example_definitions(installed: Path) -> None:
     done = segments(installed, "check", str(ROOT / "segments"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.integration
 @pytest.mark.timeout(300)
 def test_the_worker_in_the_image_says_in_one_line_that_there_is_no_kafka(installed: Path) -> None:
     command = [str(installed / "bin/segments"), "worker"]
@@ -97,6 +105,7 @@ def test_the_worker_in_the_image_says_in_one_line_that_there_is_no_kafka(install
     assert "127.0.0.1:1" in done.stderr
 
 
+@pytest.mark.integration
 @pytest.mark.timeout(300)
 def test_the_image_has_no_installer_no_tools_of_developers_and_no_local_servers(installed: Path) -> None:
     (packages,) = installed.glob("lib/python*/site-packages")

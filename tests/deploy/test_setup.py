@@ -70,7 +70,7 @@ def test_setup_passes_over_commands_that_are_there_and_do_not_run(checkout: Path
 
 def test_setup_does_nothing_where_nothing_changed(checkout: Path, tools: Path) -> None:
     (checkout / ".venv/bin").mkdir(parents=True)
-    (checkout / ".venv/bin/python").symlink_to(sys._base_executable)
+    (checkout / ".venv/bin/python").symlink_to(Path(sys.executable).resolve())
     script = f'set -eu; cd "{checkout}"; eval "$(sed -n "/^fingerprint()/,/^}}/p" scripts/setup.sh)"; fingerprint >.venv/.ready'
     subprocess.run(["sh", "-c", script], check=True, env=os.environ)
     done = setup(checkout, tools)
