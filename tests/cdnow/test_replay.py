@@ -26,7 +26,7 @@ def test_the_history_is_all_there(bought: list[Purchase]) -> None:
 
 
 def test_replay_finds_every_transition_that_is_worked_out_by_hand(
-    bought: list[Purchase], tmp_path: Path
+    bought: list[Purchase],
 ) -> None:
     def reject(number: int, rejected: Rejected) -> None:
         pytest.fail(f"line {number}: {rejected}")
