@@ -50,11 +50,11 @@ class _Customer:
     def _belongs(self, today: int) -> dict[str, bool]:
         times = len(self.days)
         return {
-            "big-spenders": self.dollars >= 100,
-            "first-time-buyers": times == 1,
-            "frequent-buyers": times >= 3 and today < self.days[-3] + FREQUENT_DAYS,
+            "big-spender": self.dollars >= 100,
+            "first-time-buyer": times == 1,
+            "frequent-buyer": times >= 3 and today < self.days[-3] + FREQUENT_DAYS,
             "lapsed": today >= self.days[-1] + LAPSED_DAYS,
-            "repeat-buyers": times >= 2,
+            "repeat-buyer": times >= 2,
         }
 
     def _settle(self, today: int, cause: str | None) -> None:

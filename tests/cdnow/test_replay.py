@@ -44,9 +44,9 @@ def test_replay_finds_every_transition_that_is_worked_out_by_hand(
     assert all(replayed[customer] == expected[customer] for customer in expected)
     entered = Counter(move.segment for moves in expected.values() for move in moves if move.entered)
     assert entered == {
-        "big-spenders": 2_465,
-        "first-time-buyers": 23_570,
-        "frequent-buyers": 7_768,
+        "big-spender": 2_465,
+        "first-time-buyer": 23_570,
+        "frequent-buyer": 7_768,
         "lapsed": 31_654,
-        "repeat-buyers": 11_662,
+        "repeat-buyer": 11_662,
     }
