@@ -1,6 +1,6 @@
 # `make` lists the targets. Every target that needs the virtual environment makes it first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format types imports shell hooks lock wheel clean
+.PHONY: help setup demo test docs check lint format types imports shell hooks lock wheel clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
@@ -15,6 +15,9 @@ demo: setup ## Real Kafka and Redis, a worker and simulated shoppers; Ctrl-C end
 
 test: setup ## Run the whole suite (ARGS="-k name" for a part of it)
 	@$(BIN)/pytest $(ARGS)
+
+docs: setup ## Write the reference (docs/reference) again from the code
+	@$(BIN)/python scripts/reference.py
 
 check: lint types imports shell ## All the static checks
 
