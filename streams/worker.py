@@ -11,10 +11,13 @@ from typing import Protocol, TypeVar
 from streams.app import SegmentsApp, build_app
 from streams.connections import KafkaConnection
 from streams.errors import RetryLater, StreamsError
+from streams.metrics import Metrics
+from streams.paced import paced
 from streams.progress import Progress
 from streams.publisher import KafkaPublisher, Observe
 from streams.runner import Lane
 from streams.settings import ClockSource, Settings
+from streams.standings import Standings
 from streams.topics import TopicNames, ensure
 
 logger = logging.getLogger(__name__)
@@ -46,6 +49,7 @@ async def work(
     open_lanes: LaneMaker,
     progress: Progress,
     *,
+    metrics: Metrics | None = None,
     observe: Observe | None = None,
     stop: asyncio.Event | None = None,
     patience_s: float = START_PATIENCE_S,
@@ -57,12 +61,14 @@ async def work(
     WorkerStopped where the app ends by itself.
     """
     stop = asyncio.Event() if stop is None else stop
-    with _signals(stop):
+    with _signals(stop), paced("aiokafka", "kafka"):
         connection = KafkaConnection.of(settings)
         names = TopicNames(settings.events_topic, settings.transitions_topic, settings.dead_letter_topic)
 
         def make_topics() -> Awaitable[int]:
-            return asyncio.to_thread(ensure, connection, names, settings.partitions, TRY_S)
+            return asyncio.to_thread(
+                ensure, connection, names, settings.partitions, min(TRY_S, patience_s / 2)
+            )
 
         partitions = await patiently(make_topics, stop, patience_s)
         if partitions is None:
@@ -76,8 +82,11 @@ async def work(
             if make_lane is None:
                 return
             delay_ms = settings.wake_delay_ms if settings.clock is ClockSource.WALL else None
-            app = build_app(connection, settings.group, names.sources, make_lane, wake_delay_ms=delay_ms)
-            await run(app, progress, stop)
+            app = build_app(
+                connection, settings.group, names.sources, make_lane,
+                wake_delay_ms=delay_ms, instance=settings.instance,
+            )  # fmt: skip
+            await run(app, Standings(progress, metrics), stop)
 
 
 async def patiently(attempt: Callable[[], Awaitable[T]], stop: asyncio.Event, patience_s: float) -> T | None:
@@ -101,10 +110,10 @@ async def patiently(attempt: Callable[[], Awaitable[T]], stop: asyncio.Event, pa
     return None
 
 
-async def run(app: SegmentsApp, progress: Progress, stop: asyncio.Event) -> None:
+async def run(app: SegmentsApp, standings: Standings, stop: asyncio.Event) -> None:
     """Runs the app until ``stop``. Raises WorkerStopped where it ends by itself."""
     stopping = asyncio.create_task(stop.wait())
-    reporting = asyncio.create_task(_report(app, progress))
+    reporting = asyncio.create_task(_report(app, standings))
     living = asyncio.create_task(_live(app))
     try:
         await asyncio.wait({stopping, living}, return_when=asyncio.FIRST_COMPLETED)
@@ -136,9 +145,9 @@ async def _end(app: SegmentsApp) -> None:
         logger.warning("Faust did not stop within %.0f s; the group will notice", STOP_S)
 
 
-async def _report(app: SegmentsApp, progress: Progress) -> None:
+async def _report(app: SegmentsApp, standings: Standings) -> None:
     while True:
-        progress.report(app.assignment.standings())
+        standings.report(app.assignment)
         await asyncio.sleep(REPORT_EVERY_S)
 
 
