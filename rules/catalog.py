@@ -6,10 +6,14 @@ from typing import Any
 
 from rules.event import Event
 from rules.features import Feature, Fold, Occurrences, PropertyValue, Source, Total, TraitValue
+from rules.panel import Panel, ordered
 from rules.program import Draft, Program
 from rules.segment import Segment
 
 ANY_NAME = "*"
+MOST_PANELS = 256
+"""How many combinations of filters that an event passed are kept ready, per event name."""
+
 Programs = tuple[Program, ...]
 
 
@@ -34,13 +38,11 @@ class Touch:
     ) -> None:
         self._always = [fold for guard, folds, _ in sources if guard is None for fold in folds]
         self._guarded = [(guard, folds, programs) for guard, folds, programs in sources if guard is not None]
-        self._plain = ordered(
-            program for guard, _, programs in sources if guard is None for program in programs
-        )
-        self._unions: dict[int, Programs] = {0: self._plain}
+        self._plain = [program for guard, _, programs in sources if guard is None for program in programs]
+        self._panels: dict[int, Panel] = {0: Panel(self._plain)}
 
-    def fold(self, features: dict[int, Any], event: Event) -> Programs:
-        """Takes an event into a contact's features and returns the segments to judge, in order."""
+    def fold(self, features: dict[int, Any], event: Event) -> Panel:
+        """Takes an event into a contact's features and returns the segments to judge."""
         for fold in self._always:
             fold(features, event)
         taken = 0
@@ -49,20 +51,15 @@ class Touch:
                 taken |= 1 << place
                 for fold in folds:
                     fold(features, event)
-        programs = self._unions.get(taken)
-        return self._union(taken) if programs is None else programs
+        panel = self._panels.get(taken)
+        return self._panel(taken) if panel is None else panel
 
-    def _union(self, taken: int) -> Programs:
+    def _panel(self, taken: int) -> Panel:
         chosen = [item[2] for place, item in enumerate(self._guarded) if taken >> place & 1]
-        programs = ordered(program for group in [self._plain, *chosen] for program in group)
-        if len(self._unions) < 1024:
-            self._unions[taken] = programs
-        return programs
-
-
-def ordered(programs: Iterable[Program]) -> Programs:
-    """Programs without repetition, in the order in which segments of one moment are judged."""
-    return tuple(sorted(set(programs), key=lambda program: program.key))
+        panel = Panel(program for group in [self._plain, *chosen] for program in group)
+        if len(self._panels) < MOST_PANELS:
+            self._panels[taken] = panel
+        return panel
 
 
 class Blueprint:
@@ -107,25 +104,35 @@ class Catalog:
             for draft in blueprint.drafts
         )
         self.by_number = {program.number: program for program in self.programs}
-        self.newcomer_programs = tuple(program for program in self.programs if program.reads_newcomers)
+        self.newcomers = Panel(program for program in self.programs if program.reads_newcomers)
+        """The segments that a contact can be in, or come to be in, before it has any feature."""
         self.feature_numbers = frozenset(numbering.features[key] for key in blueprint.features)
         self._numbering, self._blueprint = numbering, blueprint
         self._readers = self._index_readers()
         self._traits = self._index_traits()
+        self._trait_panels: dict[frozenset[str], Panel] = {}
         self._touches = self._index_names()
         self._any_touch = self._touches.get(ANY_NAME, Touch([]))
 
-    def fold(self, features: dict[int, Any], event: Event) -> Programs:
-        """Takes an event into a contact's features; returns the segments that it can touch, in order."""
+    def fold(self, features: dict[int, Any], event: Event) -> Panel:
+        """Takes an event into a contact's features; returns the segments that it can touch."""
         if event.kind == "identify":
             return self._fold_traits(features, event)
         return self._touches.get(event.name, self._any_touch).fold(features, event)
 
-    def _fold_traits(self, features: dict[int, Any], event: Event) -> Programs:
+    def _fold_traits(self, features: dict[int, Any], event: Event) -> Panel:
         touched = {feature for name in event.traits for feature in self._traits.get(name, ())}
         for feature in touched:
             feature.fold(self._numbering.features[feature.key])(features, event)
-        return ordered(program for feature in touched for program in self._readers[feature.key])
+        return self._trait_panel(frozenset(feature.key for feature in touched))
+
+    def _trait_panel(self, keys: frozenset[str]) -> Panel:
+        panel = self._trait_panels.get(keys)
+        if panel is None:
+            panel = Panel(program for key in keys for program in self._readers[key])
+            if len(self._trait_panels) < MOST_PANELS:
+                self._trait_panels[keys] = panel
+        return panel
 
     def _index_readers(self) -> dict[str, Programs]:
         readers: dict[str, list[Program]] = {key: [] for key in self._blueprint.features}

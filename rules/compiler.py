@@ -1,10 +1,10 @@
 """From a condition to a program over features."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from rules import segment as written
-from rules.emit import Emitter, Judge
+from rules.emit import Emitter
 from rules.features import Source
 from rules.leaves import (
     EventProperty,
@@ -70,24 +70,22 @@ def _count(condition: written.Did | written.DidNot, names: tuple[str, ...], test
     return RollingCount(source, condition.within_ms, test)
 
 
-def compile_judge(condition: Condition, leaves: dict[int, Leaf], numbers: Numbers) -> Judge:
-    """The function that gives a condition's verdict.
+def emit_verdict(to: Emitter, condition: Condition, leaves: Mapping[int, Leaf], numbers: Numbers) -> str:
+    """Writes the code of a condition's verdict, and returns the expression that has it.
 
     ``leaves`` has the compiled leaf of each leaf condition, by the identity of the condition.
     """
-    to = Emitter()
-    return to.function(_Translation(to, leaves, numbers).emit(condition, last_word=True))
+    return _Translation(to, leaves, numbers).emit(condition)
 
 
 class _Translation:
-    def __init__(self, to: Emitter, leaves: dict[int, Leaf], numbers: Numbers) -> None:
+    def __init__(self, to: Emitter, leaves: Mapping[int, Leaf], numbers: Numbers) -> None:
         self._to, self._leaves, self._numbers = to, leaves, numbers
 
-    def emit(self, condition: Condition, *, last_word: bool = False) -> str:
-        """Writes the code of a verdict; ``last_word``: it is the function's, so that a sure one can return at once."""
+    def emit(self, condition: Condition) -> str:
         match condition:
             case written.All(all=inner):
-                return self._all(inner, last_word=last_word)
+                return self._all(inner)
             case written.Any_(any=inner):
                 return self._folded("max", inner)
             case written.None_(none=inner):
@@ -111,15 +109,15 @@ class _Translation:
         verdicts = [self.emit(child) for child in inner]
         return verdicts[0] if len(verdicts) == 1 else self._named(f"{function}({', '.join(verdicts)})")
 
-    def _all(self, inner: tuple[Condition, ...], *, last_word: bool) -> str:
-        if not last_word:
-            return self._folded("min", inner)
-        verdicts = []
-        for child in sorted(inner, key=self._cost):
-            verdicts.append(self.emit(child))
-            # False for good, whatever the others say: most contacts are in few segments, so most judgements end here.
-            self._to.line(f"if {verdicts[-1]} == NEVER: return NEVER")
-        return verdicts[0] if len(verdicts) == 1 else self._named(f"min({', '.join(verdicts)})")
+    def _all(self, inner: tuple[Condition, ...]) -> str:
+        first, *others = sorted(inner, key=self._cost)
+        out = self._named(self.emit(first))
+        for child in others:
+            # Once false for good, whatever the others say: most contacts are in few segments, so most end here.
+            with self._to.when(f"{out} != NEVER"):
+                verdict = self._named(self.emit(child))
+                self._to.line(f"if {verdict} < {out}: {out} = {verdict}")
+        return out
 
     def _cost(self, condition: Condition) -> int:
         return sum(self._leaves[id(leaf)].cost for leaf in leaves_of(condition))

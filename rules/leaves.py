@@ -1,8 +1,4 @@
-"""Leaf conditions, compiled: what each needs to be remembered, the code of its verdict, what it observes.
-
-The code that a leaf emits holds no text of a definition: names, patterns and values are bound as constants, so that
-no definition can become a program.
-"""
+"""Leaf conditions, compiled: what each needs to be remembered, the code of its verdict, what it observes."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -14,7 +10,7 @@ from rules.durations import format_moment
 from rules.emit import Emitter
 from rules.features import Feature, Occurrences, PropertyValue, Source, Total, TraitValue
 from rules.features.latest import Order
-from rules.paths import MISSING, Values
+from rules.paths import Values
 from rules.segment import CountTest
 from rules.value_tests import ValueTests
 from rules.values import is_timed, predicate, timed_predicate
@@ -52,23 +48,22 @@ class RollingCount(Leaf):
         self._within_ms, self._low, self._high = within_ms, test.low, test.high
 
     def emit(self, to: Emitter, number: int) -> str:
-        times, out = to.variable(), to.variable()
+        times, out = to.feature(number), to.variable()
         ends = self._within_ms + SHIFT_MS
-        to.line(f"{times} = features.get({number})")
         if self._low:
             # True until the low-th newest event leaves the window.
             to.line(f"{out} = NEVER")
-            to.line(f"if {times} is not None and len({times}) >= {self._low}:")
-            to.line(f"    {out} = {times}[-{self._low}] + {ends}")
-            to.line(f"    if {out} <= now: {out} = NEVER")
+            with to.when(f"{times} is not None and len({times}) >= {self._low}"):
+                to.line(f"{out} = {times}[-{self._low}] + {ends}")
+                to.line(f"if {out} <= now: {out} = NEVER")
         else:
             to.line(f"{out} = ALWAYS")
         if self._high is not None:
             # False until the event that is one too many leaves the window.
             excess = to.variable()
-            to.line(f"if {times} is not None and len({times}) > {self._high}:")
-            to.line(f"    {excess} = {times}[-{self._high + 1}] + {ends}")
-            to.line(f"    if {excess} > now: {out} = min({out}, -{excess})")
+            with to.when(f"{times} is not None and len({times}) > {self._high}"):
+                to.line(f"{excess} = {times}[-{self._high + 1}] + {ends}")
+                to.line(f"if {excess} > now: {out} = min({out}, -{excess})")
         return out
 
     def observer(self, number: int) -> Observe:
@@ -87,9 +82,9 @@ class TotalCount(Leaf):
         self._test = test
 
     def emit(self, to: Emitter, number: int) -> str:
-        out = to.variable()
+        total, out = to.feature(number), to.variable()
         high = "" if self._test.high is None else f" <= {self._test.high}"
-        to.line(f"{out} = ALWAYS if {self._test.low} <= features.get({number}, 0){high} else NEVER")
+        to.line(f"{out} = ALWAYS if {self._test.low} <= ({total} or 0){high} else NEVER")
         return out
 
     def observer(self, number: int) -> Observe:
@@ -122,7 +117,7 @@ class TraitTest(ValueLeaf):
 
     def emit(self, to: Emitter, number: int) -> str:
         read = to.constant(TraitValue.values)
-        return self._emit_tests(to, f"{read}(features.get({number}))")
+        return self._emit_tests(to, f"{read}({to.feature(number)})")
 
     def observer(self, number: int) -> Observe:
         return lambda contact, _: as_json(TraitValue.values(contact.features.get(number)))
@@ -139,16 +134,15 @@ class EventProperty(ValueLeaf):
         self._within_ms = within_ms
 
     def emit(self, to: Emitter, number: int) -> str:
-        kept, values, out = to.variable(), to.variable(), to.variable()
-        to.line(f"{kept} = features.get({number})")
-        to.line(f"{values} = {to.constant(MISSING)} if {kept} is None else {kept}[1]")
-        tested = self._emit_tests(to, values)
-        to.line(f"{out} = NEVER if {kept} is None else {tested}")
-        if self._within_ms is not None:
-            # The latest event of the window is the latest of all, until it leaves the window.
-            to.line(f"if {kept} is not None:")
-            to.line(f"    {tested} = {kept}[0] + {self._within_ms + SHIFT_MS}")
-            to.line(f"    {out} = min({out}, {tested}) if {tested} > now else NEVER")
+        kept, out = to.feature(number), to.variable()
+        to.line(f"{out} = NEVER")
+        with to.when(f"{kept} is not None"):
+            to.line(f"{out} = {self._emit_tests(to, f'{kept}[1]')}")
+            if self._within_ms is not None:
+                # The latest event of the window is the latest of all, until it leaves the window.
+                leaves = to.variable()
+                to.line(f"{leaves} = {kept}[0] + {self._within_ms + SHIFT_MS}")
+                to.line(f"{out} = min({out}, {leaves}) if {leaves} > now else NEVER")
         return out
 
     def observer(self, number: int) -> Observe:

@@ -61,10 +61,14 @@ def reader(path: str) -> Callable[[Mapping[str, Any]], Values]:
     names = tuple(path.split("."))
 
     def read_nested(fields: Mapping[str, Any]) -> Values:
-        whole = fields.get(path)
-        if whole is not None:
-            return flatten(whole)
-        return _descend(fields.get(names[0]), names[1:])
+        value: Any = fields.get(path)
+        if value is None:
+            value = fields
+            for depth, name in enumerate(names):
+                if type(value) is not dict:
+                    return _descend(value, names[depth:])
+                value = value.get(name)
+        return (value,) if type(value) is str else flatten(value)
 
     return read_nested
 

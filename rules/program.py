@@ -1,16 +1,20 @@
 """One segment, ready to run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rules.compiler import compile_judge, compile_leaf, leaves_of
+from rules.compiler import compile_leaf, emit_verdict, leaves_of
 from rules.contact import Contact
-from rules.emit import Emitter, Judge
+from rules.emit import Emitter
 from rules.features import Feature
 from rules.leaves import KnownFor, Leaf, Numbers, Observe, SampleTest
 from rules.segment import Segment
 from rules.text import describe
 from rules.verdict import SHIFT_MS
+
+Judge = Callable[[dict[int, Any], int, Contact], int]
+"""From features, now (shifted) and the contact to a verdict."""
 
 Evidence = tuple[str, Any, bool]
 """A leaf condition in plain English, what was observed, and whether it holds."""
@@ -36,6 +40,8 @@ class Program:
     version: int
     judge: Judge
     leaves: tuple[LeafProgram, ...]
+    emit: Callable[[Emitter], str]
+    """Writes the code of the verdict into a function that gives several."""
     reads_newcomers: bool
     """Whether the verdict on a contact without any feature can be or become true."""
 
@@ -69,10 +75,14 @@ class Draft:
 
     def program(self, number: int, version: int, numbers: Numbers) -> Program:
         """The program, given the numbers of the segment and of its features."""
-        judge = compile_judge(self.segment.when, self._compiled, numbers)
-        return Program(
-            self.segment, number, version, judge, self._leaf_programs(numbers), self._reads_newcomers(judge)
-        )
+
+        def emit(to: Emitter) -> str:
+            return emit_verdict(to, self.segment.when, self._compiled, numbers)
+
+        to = Emitter()
+        judge = to.function(emit(to))
+        leaves = self._leaf_programs(numbers)
+        return Program(self.segment, number, version, judge, leaves, emit, self._reads_newcomers(judge))
 
     def _leaf_programs(self, numbers: Numbers) -> tuple[LeafProgram, ...]:
         programs = []

@@ -9,9 +9,10 @@ from enum import StrEnum
 
 import msgspec
 
-from rules.catalog import Catalog, ordered
+from rules.catalog import Catalog
 from rules.contact import Contact, Membership
 from rules.event import Event
+from rules.panel import Verdicts, ordered, verdicts
 from rules.program import Evidence, Program
 from rules.repetitions import contains, digest, remember
 from rules.verdict import ALWAYS, NEVER, SHIFT_MS
@@ -101,14 +102,20 @@ class Step:
 
     def _process(self, contact: Contact, event: Event, now_ms: int, out: list[Transition]) -> None:
         received_ms = event.received_ms
-        programs: Sequence[Program] = self._catalog.fold(contact.features, event)
+        panel = self._catalog.fold(contact.features, event)
+        others: list[Program] = []
         if contact.first_received_ms is None or received_ms < contact.first_received_ms:
             contact.first_received_ms = received_ms
-            programs = ordered([*programs, *self._catalog.newcomer_programs])
+            others += self._catalog.newcomers.programs
         if contact.wake_ms is not None and contact.wake_ms <= now_ms:
             # A wake at the very moment of the event is judged together with it, and is the event's doing.
-            programs = ordered([*programs, *self._due(contact, now_ms)])
-        self._judge(contact, programs, now_ms, Reason.EVENT, event.message_id, out)
+            others += self._due(contact, now_ms)
+        if others:
+            found = verdicts(ordered([*panel.programs, *others]), contact, now_ms)
+        else:
+            found = panel.verdicts(contact, now_ms)
+        if found:
+            self._settle(contact, found, now_ms, Reason.EVENT, event.message_id, out)
 
     def advance(
         self, contact: Contact, until_ms: int, out: list[Transition], *, inclusive: bool = False
@@ -117,8 +124,8 @@ class Step:
         while (wake_ms := contact.wake_ms) is not None:
             if wake_ms > until_ms or (wake_ms == until_ms and not inclusive):
                 return
-            due = self._due(contact, wake_ms)
-            if self._judge(contact, due, wake_ms, Reason.TIME, None, out):
+            due = verdicts(self._due(contact, wake_ms), contact, wake_ms)
+            if self._settle(contact, due, wake_ms, Reason.TIME, None, out):
                 contact.now_ms = wake_ms
             # The stored wake may have been early: what is left is exact.
             contact.wake_ms = _earliest(contact.memberships.values())
@@ -147,7 +154,7 @@ class Step:
         changed = ordered(
             p for number in change.changed if (p := self._catalog.by_number.get(number)) is not None
         )
-        self._judge(contact, changed, at_ms, Reason.DEFINITION, None, found)
+        self._settle(contact, verdicts(changed, contact, at_ms), at_ms, Reason.DEFINITION, None, found)
         found.extend(
             self._leave(contact, item, at_ms) for item in gone.values() if _is_member(contact, item.number)
         )
@@ -164,20 +171,19 @@ class Step:
             if membership.next_ms is not None and membership.next_ms <= now_ms and number in by_number
         )
 
-    def _judge(
-        self,
+    @staticmethod
+    def _settle(
         contact: Contact,
-        programs: Sequence[Program],
+        found: Verdicts,
         now_ms: int,
         reason: Reason,
         cause: str | None,
         out: list[Transition],
     ) -> bool:
-        """Judges the contact as of ``now_ms``; returns whether a membership changed."""
-        features, memberships, now = contact.features, contact.memberships, now_ms + SHIFT_MS
+        """Draws the consequences of verdicts as of ``now_ms``; returns whether a membership changed."""
+        memberships = contact.memberships
         changed = False
-        for program in programs:
-            verdict = program.judge(features, now, contact)
+        for program, verdict in found:
             membership = memberships.get(program.number)
             if membership is None:
                 if verdict == NEVER:

@@ -1,0 +1,55 @@
+"""Programs that are judged together: those that the same events can touch."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from rules.contact import Contact
+from rules.emit import Emitter
+from rules.program import Program
+from rules.verdict import SHIFT_MS
+
+Verdicts = list[tuple[Program, int]]
+"""Programs with their verdicts, in the order in which segments of one moment are judged."""
+
+
+def ordered(programs: Iterable[Program]) -> tuple[Program, ...]:
+    """Programs without repetition, in the order in which segments of one moment are judged."""
+    return tuple(sorted(set(programs), key=lambda program: program.key))
+
+
+def verdicts(programs: Iterable[Program], contact: Contact, now_ms: int) -> Verdicts:
+    """The verdicts of a few programs, one by one."""
+    features, now = contact.features, now_ms + SHIFT_MS
+    return [(program, program.judge(features, now, contact)) for program in programs]
+
+
+class Panel:
+    """Gives the verdicts of its programs that matter: all but those that are false for good on a contact of whom
+    nothing is kept about the segment, which are most.
+
+    All of them are one generated function, which looks each feature up once.
+    """
+
+    def __init__(self, programs: Iterable[Program]) -> None:
+        self.programs = ordered(programs)
+
+    def verdicts(self, contact: Contact, now_ms: int) -> Verdicts:
+        """The verdicts that matter on a contact as of a moment, in order."""
+        found: Verdicts = []
+        self._judge(contact.features, now_ms + SHIFT_MS, contact, contact.memberships, found.append)
+        return found
+
+    @cached_property
+    def _judge(
+        self,
+    ) -> Callable[
+        [dict[int, Any], int, Contact, Mapping[int, Any], Callable[[tuple[Program, int]], None]], None
+    ]:
+        to = Emitter("features, now, contact, memberships, found")
+        for program in self.programs:
+            verdict = to.variable()
+            to.line(f"{verdict} = {program.emit(to)}")
+            with to.when(f"{verdict} != NEVER or {program.number} in memberships"):
+                to.line(f"found(({to.constant(program)}, {verdict}))")
+        return to.function("None")
