@@ -124,7 +124,7 @@ class Step:
         while (wake_ms := contact.wake_ms) is not None:
             if wake_ms > until_ms or (wake_ms == until_ms and not inclusive):
                 return
-            due = verdicts(self._due(contact, wake_ms), contact, wake_ms)
+            due = verdicts(ordered(self._due(contact, wake_ms)), contact, wake_ms)
             if self._settle(contact, due, wake_ms, Reason.TIME, None, out):
                 contact.now_ms = wake_ms
             # The stored wake may have been early: what is left is exact.
@@ -163,13 +163,18 @@ class Step:
             out.extend(sorted(found, key=lambda transition: transition.segment))
         return msgspec.msgpack.encode(contact) != before
 
-    def _due(self, contact: Contact, now_ms: int) -> Sequence[Program]:
+    def _due(self, contact: Contact, now_ms: int) -> list[Program]:
         by_number = self._catalog.by_number
-        return ordered(
-            by_number[number]
-            for number, membership in contact.memberships.items()
-            if membership.next_ms is not None and membership.next_ms <= now_ms and number in by_number
-        )
+        due = []
+        for number, membership in contact.memberships.items():
+            if membership.next_ms is not None and membership.next_ms <= now_ms:
+                if number in by_number:
+                    due.append(by_number[number])
+                else:
+                    membership.next_ms = (
+                        None  # Nobody is left who could judge it, and it must not be due for ever.
+                    )
+        return due
 
     @staticmethod
     def _settle(

@@ -7,10 +7,13 @@ comes first; its record says by its epoch that it has been.
 """
 
 from collections.abc import Mapping
+from hashlib import sha256
 
 import msgspec
 
 from rules.catalog import Catalog
+from rules.program import Program
+from rules.segment import canonical
 from rules.step import Change, Gone
 
 META_FIELD = "definitions"
@@ -24,12 +27,21 @@ class Pending(msgspec.Struct, frozen=True):
     gone: list[str]
 
 
+class Follows(msgspec.Struct, array_like=True, frozen=True):
+    """The definition of one segment that memberships follow."""
+
+    number: int
+    version: int
+    condition: bytes
+    """A digest of what decides who is a member: another name or campaign is no reason to judge anybody anew."""
+
+
 class Epoch(msgspec.Struct, frozen=True):
     """The definitions that a partition's state follows."""
 
     number: int
-    segments: dict[str, tuple[int, int]]
-    """Segment key -> its number and version, of the segments in force and of those still to be left."""
+    segments: dict[str, Follows]
+    """By segment key: the segments in force, and those still to be left."""
     pending: Pending | None = None
 
     def encode(self) -> bytes:
@@ -49,7 +61,9 @@ class Epoch(msgspec.Struct, frozen=True):
         return Change(
             self.pending.at_ms,
             frozenset(numbers[key] for key in self.pending.changed),
-            tuple(Gone(self.segments[key][0], key, self.segments[key][1]) for key in self.pending.gone),
+            tuple(
+                Gone(self.segments[key].number, key, self.segments[key].version) for key in self.pending.gone
+            ),
         )
 
 
@@ -59,7 +73,7 @@ def next_epoch(stored: bytes | None, catalog: Catalog, clock_ms: int | None) -> 
     The same epoch comes back where nothing has changed. A partition without a clock has no contacts yet, so nothing
     has to be judged anew.
     """
-    current = {program.key: (program.number, program.version) for program in catalog.programs}
+    current = {program.key: _follows(program) for program in catalog.programs}
     if stored is None:
         return Epoch(1, current)
     epoch = msgspec.msgpack.decode(stored, type=Epoch)
@@ -72,14 +86,23 @@ def next_epoch(stored: bytes | None, catalog: Catalog, clock_ms: int | None) -> 
     return _changed(epoch, in_force, current, clock_ms)
 
 
+def _follows(program: Program) -> Follows:
+    condition = msgspec.json.encode(canonical(program.segment.when), order="sorted")
+    return Follows(program.number, program.version, sha256(condition).digest()[:8])
+
+
 def _changed(
-    epoch: Epoch, before: Mapping[str, tuple[int, int]], current: Mapping[str, tuple[int, int]], clock_ms: int
+    epoch: Epoch, before: Mapping[str, Follows], current: Mapping[str, Follows], clock_ms: int
 ) -> Epoch:
-    changed = {key for key, value in current.items() if before.get(key) != value}
+    changed = {
+        key for key, value in current.items() if key not in before or before[key].condition != value.condition
+    }
     gone = before.keys() - current.keys()
     if epoch.pending is not None:
         # A change that came before the last one was done: judging a segment twice does no harm.
         changed |= current.keys() & set(epoch.pending.changed)
         gone |= set(epoch.pending.gone) - current.keys()
     segments = {**{key: epoch.segments[key] for key in gone}, **current}
+    if not changed and not gone:
+        return Epoch(epoch.number, segments)
     return Epoch(epoch.number + 1, segments, Pending(clock_ms, sorted(changed), sorted(gone)))

@@ -287,3 +287,13 @@ async def test_more_contacts_than_are_kept_in_memory_make_no_difference() -> Non
     story = world.topics.story()
     assert len(story) == 18
     assert {each[3] for each in story if not each[2]} == {at(DAY_MS + 2)}
+
+
+async def test_another_name_counts_the_version_up_and_judges_nobody_anew() -> None:
+    world = World()
+    lane = await world.lane(BUYER)
+    await lane.handle("events", world.records((USER, "Order Completed", 0)))
+    lane = await world.lane({**BUYER, "name": "Buyers"})
+    assert not lane.has_work
+    await lane.tick(START_MS + 2 * DAY_MS)
+    assert [value["context"]["segment"]["version"] for value in world.topics.transitions()] == [1, 2]
