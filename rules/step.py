@@ -4,7 +4,7 @@ Live processing, replay, tests and previews run this same code under different d
 is given; a driver that could not keep the outcome drops the contact and reads it again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
