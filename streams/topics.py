@@ -121,12 +121,8 @@ def _make(
 
 
 def _configs(name: str, names: TopicNames, largest: int) -> dict[str, str]:
-    match name:
-        case names.events | names.by_contact:
-            # The broker's clock, so that no producer's wrong one counts as received time.
-            configs = {"message.timestamp.type": "LogAppendTime"}
-        case _:
-            configs = {}
+    # The broker's clock, so that no producer's wrong one counts, as received time or in a topic's retention.
+    configs = {"message.timestamp.type": "LogAppendTime"}
     if name in (names.by_contact, names.dead_letters):
         configs["max.message.bytes"] = str(largest + ENVELOPE_BYTES)
     return configs

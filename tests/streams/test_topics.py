@@ -26,9 +26,8 @@ def test_missing_topics_are_made_and_a_second_time_left_alone(kafka: str, unique
     names = _names(unique)
     assert ensure(KafkaConnection((kafka,)), names, 3) == 3
     assert ensure(KafkaConnection((kafka,)), names, 8) == 3
-    for topic in names.sources:
+    for topic in names.all:
         assert _configs(kafka, topic)["message.timestamp.type"] == "LogAppendTime"
-    assert _configs(kafka, names.transitions)["message.timestamp.type"] == "CreateTime"
 
 
 def test_records_that_are_sent_on_may_be_larger_than_the_events_that_they_carry(
