@@ -96,9 +96,9 @@ def schema() -> None:
     help="Where the transitions go, as JSON lines; standard output if not given.",
 )
 def replay(directory: Path, events: str, until_ms: int | None, output: Path | None) -> None:
-    """Run events of a file through definitions, with no Kafka and no Redis.
+    """Run events of a file through definitions.
 
-    Writes the transitions as JSON lines, as the worker would publish them. A record that cannot be taken is told on
+    Needs no Kafka and no Redis. Writes the transitions as JSON lines, as the worker would publish them. A record that cannot be taken is told on
     standard error and is no failure.
     """
     from rules.catalog import Blueprint

@@ -20,15 +20,18 @@ _LOOK_EVERY = 512
 class EventFile:
     """The lines of a file; ``-`` is standard input, ``.gz`` is compressed. Raises UsageError if it cannot be read."""
 
-    def __init__(self, path: str, progress: ProgressLine) -> None:
-        self._path, self._progress = path, progress
+    def __init__(self, path: str, progress: ProgressLine, *, silent: bool = False) -> None:
+        """``silent``: somebody else shows how far the work is."""
+        self._path, self._progress, self._silent = path, progress, silent
         self.lines = 0
         """How many lines have been read."""
 
     def __iter__(self) -> Iterator[bytes]:
         with _explained(self._path):
             if self._path == "-":
-                yield from self._read(sys.stdin.buffer, sys.stdin.buffer, 0)
+                # Of its own: where a thread still waits for a line, the interpreter could not close its own at the end.
+                with open(sys.stdin.fileno(), "rb", closefd=False) as piped:
+                    yield from self._read(piped, piped, 0)
                 return
             with Path(self._path).open("rb") as raw:
                 size = Path(self._path).stat().st_size
@@ -39,10 +42,10 @@ class EventFile:
                     yield from self._read(raw, raw, size)
 
     def _read(self, file: BinaryIO, raw: BinaryIO, size: int) -> Iterator[bytes]:
-        read_line, progress = file.readline, self._progress
+        read_line, progress, silent = file.readline, self._progress, self._silent
         while line := read_line(LONGEST_LINE):
             self.lines += 1
-            if not self.lines % _LOOK_EVERY and progress.is_due:
+            if not silent and not self.lines % _LOOK_EVERY and progress.is_due:
                 part = f", {100 * raw.tell() // size} %" if size else ""
                 progress.show(f"{self.lines:,} lines{part}")
             yield line

@@ -10,6 +10,9 @@ import click
 
 from streams.cli.command import Commands
 from streams.cli.definitions import check, replay, schema
+from streams.cli.events import send, tail
+from streams.cli.servers import down, up
+from streams.cli.worker import worker
 
 FAILED = 1
 USAGE = 2
@@ -22,8 +25,6 @@ _EXIT_CODES = {
     "streams.local.errors.LocalError": FAILED,
     "streams.store.errors.StoreRefused": 78,
     "streams.store.errors.StoreError": FAILED,
-    "streams.topics.TopicsUnusable": 78,
-    "streams.topics.BrokerUnreachable": FAILED,
     "streams.outbox.PublishFailed": FAILED,
 }
 """Errors whose text says what to do, by name: importing them here would make every command wait for their modules."""
@@ -45,7 +46,7 @@ def segments(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (check, schema, replay):
+for _command in (check, schema, replay, up, down, worker, send, tail):
     segments.add_command(_command)
 
 

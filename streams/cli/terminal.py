@@ -39,6 +39,13 @@ class ProgressLine:
             self._written = True
             click.echo(f"{_CLEAR}{text}", err=True, nl=False, color=True)
 
+    def step(self, step: str, done: int = 0, total: int = 0) -> None:
+        """Shows a step of a start, as ``streams.local`` tells of it."""
+        part = f" {100 * done // total} % of {total / 1_000_000:.0f} MB" if total else ""
+        if not total or not done:
+            self._next = 0.0
+        self.show(f"{step} ..{part}")
+
     def say(self, text: str) -> None:
         """Writes a line that stays, terminal or not."""
         self.clear()
