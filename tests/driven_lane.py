@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rules.catalog import Catalog
@@ -116,8 +116,10 @@ class DrivenLane:
         )
         self.lane = Lane(PARTITION, self._deployment)
 
-    def restart(self) -> None:
-        """Leaves all that is not stored behind, as a killed worker does."""
+    def restart(self, catalog: Catalog | None = None) -> None:
+        """Leaves all that is not stored behind, as a killed worker does; goes on by these definitions, if given."""
+        if catalog is not None:
+            self._deployment = replace(self._deployment, catalog=catalog)
         self.lane = Lane(PARTITION, self._deployment)
 
     async def handle(self, records: Sequence[KafkaRecord]) -> None:

@@ -124,7 +124,7 @@ sampled = st.builds(
 leaves = st.one_of(counted, counted, counted, uncounted, picked, picked, traited, traited, known, sampled)
 
 
-def _composed(inner: st.SearchStrategy[Mapping]) -> st.SearchStrategy[Mapping]:
+def composed_of(inner: st.SearchStrategy[Mapping]) -> st.SearchStrategy[Mapping]:
     several = st.lists(inner, min_size=1, max_size=3)
     return st.one_of(
         st.builds(
@@ -141,7 +141,7 @@ def _composed(inner: st.SearchStrategy[Mapping]) -> st.SearchStrategy[Mapping]:
     )
 
 
-conditions = st.recursive(leaves, _composed, max_leaves=5)
+conditions = st.recursive(leaves, composed_of, max_leaves=5)
 segments = st.lists(conditions, min_size=1, max_size=4).map(
     lambda found: [{"key": f"s{number}", "when": condition} for number, condition in enumerate(found)]
 )
