@@ -33,6 +33,9 @@ QUIET_MS = 200
 """How long the broker holds a fetch that brings nothing. A partition that is released waits for this at most."""
 MAX_RECORDS = 4000
 """How many records one poll hands on."""
+ANSWER_MS = 25_000
+"""How long a request may take: more than a rebalance does in which a member is missed, as joining the group waits for
+its session to run out; not much more, as a connection to a broker that went away may be noticed by this alone."""
 FRESH_MS = 2000
 """How old the latest answer of the broker may be that says that there is no more."""
 
@@ -75,6 +78,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             **app.connection.options(),
             client_id="livesegments",
             group_id=app.conf.id,
+            group_instance_id=app.instance,
             # Partition p of the sources to one member, both of them: ranges of equal topics are equal.
             partition_assignment_strategy=[RangePartitionAssignor],
             enable_auto_commit=False,
@@ -82,6 +86,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             session_timeout_ms=int(app.conf.broker_session_timeout * 1000),
             heartbeat_interval_ms=int(app.conf.broker_heartbeat_interval * 1000),
             rebalance_timeout_ms=int(app.conf.broker_rebalance_timeout * 1000),
+            request_timeout_ms=ANSWER_MS,
             fetch_max_wait_ms=QUIET_MS,
             isolation_level="read_committed",
         )

@@ -34,6 +34,8 @@ Observe = Callable[[str, float, bool], None]
 BATCH_BYTES = 900_000
 """What a batch holds before compression; below the broker's default limit, which holds after it."""
 SMALLEST_BATCH_BYTES = 1_000
+ANSWER_MS = 10_000
+"""How long a request may take before it is made again."""
 CLOSING_S = 2.0
 """How long an abandoned producer may take to close."""
 
@@ -135,6 +137,7 @@ class KafkaPublisher:
                     **self._connection.options(),
                     client_id="livesegments-publisher",
                     enable_idempotence=True,
+                    request_timeout_ms=ANSWER_MS,
                     acks="all",
                     compression_type=self._compression,
                     max_batch_size=BATCH_BYTES,

@@ -13,6 +13,7 @@ from streams.outbox import Place, PublishFailed, record_id
 
 STALLED_S = 30.0
 """How long a tail may bring nothing before reading it is given up."""
+ANSWER_MS = 10_000
 AT_ONCE = 4
 """How many tails are read at a time."""
 
@@ -58,6 +59,7 @@ class TailReader:
                 **self._connection.options(),
                 client_id="livesegments-recovery",
                 group_id=None,
+                request_timeout_ms=ANSWER_MS,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 fetch_max_wait_ms=100,
