@@ -50,6 +50,8 @@ class SegmentsApp(faust.App):
     BootStrategy = _OnlyConsumer
     connection: KafkaConnection
     assignment: Assignment
+    instance: str | None = None
+    """Who this worker is to the group, before and after a restart; None: somebody new at each start."""
 
     @property
     def reader(self) -> BatchConsumer:
@@ -67,13 +69,16 @@ def build_app(
     make_lane: Callable[[int], Lane],
     *,
     wake_delay_ms: int | None = 500,
+    instance: str | None = None,
     session_s: float = SESSION_S,
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> SegmentsApp:
     """An app that reads the source topics as a member of the group, each partition through a lane of its own.
 
     ``wake_delay_ms``: how far the clock of a partition that has been read to its end stays behind the wall clock;
-    None: the wall clock does not move it. To be called, and started, in a running event loop.
+    None: the wall clock does not move it. ``instance``: a name that no other worker of the group has; one that was
+    killed and starts again under it has its partitions back at once, and not only when its session has run out.
+    To be called, and started, in a running event loop.
     """
     servers = [URL(f"kafka://{server}") for server in connection.bootstrap_servers]
     app = SegmentsApp(
@@ -93,7 +98,7 @@ def build_app(
         TableManager=_NoTables,
         Topic=BatchTopic,
     )
-    app.connection = connection
+    app.connection, app.instance = connection, instance
     app.transport = BatchTransport(servers, app)
     app.assignment = assignment = Assignment(topics, make_lane, wall_ms, wake_delay_ms)
     add_ingest(app, topics, assignment)

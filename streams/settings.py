@@ -107,6 +107,11 @@ class Settings(BaseModel):
     group: Annotated[str, BeforeValidator(values.name(200))] = Field(
         "livesegments", description="Kafka consumer group; another group has a state of its own"
     )
+    instance: Annotated[str | None, BeforeValidator(values.name(200))] = Field(
+        None,
+        description="Name of this worker, the same at each start and no other worker's (such as a stateful set's pod): "
+        "a worker that was killed then goes on as soon as it is back, and not after the 10 s that the group waits for it",
+    )
     partitions: Annotated[int, BeforeValidator(values.whole_number(1, 10_000))] = Field(
         4, description="Partitions of the topics that a worker makes; those that exist keep theirs"
     )

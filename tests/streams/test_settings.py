@@ -63,6 +63,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("METRICS_HOST", "::", "::"),
     ("PARTITIONS", "12", 12),
     ("GROUP", "shop.eu_1-a", "shop.eu_1-a"),
+    ("INSTANCE", "worker-0", "worker-0"),
     ("LOG_LEVEL", "DEBUG", "debug"),
     ("LOG_FORMAT", "json", LogFormat.JSON),
     ("DEFINITIONS", "/etc/segments", Path("/etc/segments")),
