@@ -99,9 +99,15 @@ class DrivenLane:
     """A lane, its store and its topics, with received times alone as the clock."""
 
     def __init__(
-        self, catalog: Catalog, store: ContactStore, *, cached_contacts: int = 1000, chunk: int = 500
+        self,
+        catalog: Catalog,
+        store: ContactStore,
+        *,
+        topics: KeptTopics | None = None,
+        cached_contacts: int = 1000,
+        chunk: int = 500,
     ) -> None:
-        self.topics = KeptTopics()
+        self.topics = topics or KeptTopics()
         self._deployment = Deployment(
             catalog=catalog,
             store=store,

@@ -37,7 +37,14 @@ json_values = st.recursive(
         numbers,
         iso_texts,
         st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
-        st.sampled_from(("", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59.999-00:01", "\uff11\uff19\uff19\uff19-01-01")),
+        st.sampled_from(
+            (
+                "",
+                "0001-01-01T00:00:00+00:01",
+                "9999-12-31T23:59:59.999-00:01",
+                "\uff11\uff19\uff19\uff19-01-01",
+            )
+        ),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(("x", "o.x", "")), inner, max_size=2)
