@@ -10,7 +10,9 @@ import click
 
 from streams.cli.command import Commands
 from streams.cli.definitions import check, replay, schema
+from streams.cli.demo import demo
 from streams.cli.events import send, tail
+from streams.cli.looking import doctor, explain
 from streams.cli.servers import down, up
 from streams.cli.worker import worker
 
@@ -25,7 +27,7 @@ _EXIT_CODES = {
     "streams.local.errors.LocalError": FAILED,
     "streams.store.errors.StoreRefused": 78,
     "streams.store.errors.StoreError": FAILED,
-    "streams.outbox.PublishFailed": FAILED,
+    "streams.records.NewerRecord": FAILED,
 }
 """Errors whose text says what to do, by name: importing them here would make every command wait for their modules."""
 
@@ -46,7 +48,7 @@ def segments(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (check, schema, replay, up, down, worker, send, tail):
+for _command in (demo, check, schema, replay, up, down, worker, send, tail, explain, doctor):
     segments.add_command(_command)
 
 
