@@ -26,8 +26,15 @@ class LeafProgram:
 
     text: str
     feature: Feature | None
+    needs: int
+    """How much of the feature's past it needs: of occurrences, how many of the newest."""
     judge: Judge
     observe: Observe
+
+    @property
+    def memory(self) -> str | None:
+        """What has to have been remembered for it: equal for leaves that need the same; None: nothing."""
+        return None if self.feature is None else f"{self.feature.key}\n{self.needs}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +97,8 @@ class Draft:
             number = -1 if leaf.feature is None else numbers[leaf.feature.key]
             to = Emitter()
             judge = to.function(leaf.emit(to, number))
-            programs.append(LeafProgram(describe(written), leaf.feature, judge, leaf.observer(number)))
+            observer = leaf.observer(number)
+            programs.append(LeafProgram(describe(written), leaf.feature, leaf.capacity, judge, observer))
         return tuple(programs)
 
     def _reads_newcomers(self, judge: Judge) -> bool:

@@ -17,7 +17,7 @@ class InForce:
 
     catalog: Catalog
     counted_since_ms: Mapping[str, int]
-    """Feature key -> the moment, in milliseconds UTC, since which it is remembered."""
+    """``LeafProgram.memory`` -> the moment, in milliseconds UTC, since which it is remembered."""
 
 
 def fingerprint(segment: Segment) -> bytes:
@@ -39,5 +39,33 @@ async def bring_into_force(segments: Sequence[Segment], store: ContactStore, now
         segments={key: enrolled.number for key, enrolled in keys.items()},
         versions=versions,
     )
-    since = {key: enrolled.since_ms for key, enrolled in features.items()}
-    return InForce(blueprint.catalog(numbering), since)
+    catalog = blueprint.catalog(numbering)
+    return InForce(catalog, await _enrol_memories(catalog, store, now_ms))
+
+
+async def _enrol_memories(catalog: Catalog, store: ContactStore, now_ms: int) -> dict[str, int]:
+    """Since when each leaf has all that it needs.
+
+    A leaf that needs more of a feature's past than any did before, such as a count that was raised, has it from now
+    on; one that needs no more than another did has it since then.
+    """
+    stored = {memory: enrolled.since_ms for memory, enrolled in (await store.enrolled("memories")).items()}
+    wanted = {
+        leaf.memory for program in catalog.programs for leaf in program.leaves if leaf.memory is not None
+    }
+    since_ms = {memory: _since_ms(memory, stored, now_ms) for memory in wanted}
+    for moment_ms in sorted(set(since_ms.values())):
+        names = sorted(memory for memory, since in since_ms.items() if since == moment_ms)
+        await store.enrol("memories", names, moment_ms, keep_others=True)
+    await store.enrol("memories", sorted(wanted), now_ms, keep_others=False)
+    return since_ms
+
+
+def _since_ms(memory: str, stored: Mapping[str, int], now_ms: int) -> int:
+    feature, _, needs = memory.rpartition("\n")
+    enough = [
+        since
+        for other, since in stored.items()
+        if other.rpartition("\n")[0] == feature and int(other.rpartition("\n")[2]) >= int(needs)
+    ]
+    return min(enough, default=now_ms)
