@@ -7,7 +7,6 @@ from typing import Any
 
 from rules.catalog import Blueprint, Catalog, Numbering
 from rules.contact import Contact, Membership
-from rules.features import Feature
 from rules.needs import needs
 from rules.program import Program
 from rules.segment import Segment
@@ -15,7 +14,8 @@ from rules.verdict import SHIFT_MS, change_ms
 from streams.errors import StreamsError
 from streams.intake import home
 from streams.records import decode_record
-from streams.store import ContactStore, Enrolled
+from streams.registry import remembered_since_ms
+from streams.store import ContactStore
 from streams.wire.events import ANONYMOUS
 
 _MOST_MOMENTS = 10_000
@@ -81,7 +81,7 @@ class Explainer:
         self._segments, self._store = segments, store
         self._catalog: Catalog
         self._partitions: int
-        self._since: Mapping[str, Enrolled]
+        self._since_ms: Mapping[str, int]
         self._names: dict[int, str]
         self._begun_ms: int
         self._versions: Mapping[str, int]
@@ -94,7 +94,8 @@ class Explainer:
                 "nothing is stored yet: no worker has run with this SEGMENTS_REDIS and SEGMENTS_GROUP"
             )
         self._partitions = partitions
-        self._since = await self._store.enrolled("features")
+        self._since_ms = await remembered_since_ms(self._store)
+        enrolled_features = await self._store.enrolled("features")
         numbered = await self._store.enrolled("segments")
         self._names = {enrolled.number: key for key, enrolled in numbered.items()}
         # What the first worker remembered, it remembered from the first event on, whenever that was received.
@@ -104,7 +105,7 @@ class Explainer:
         blueprint = Blueprint(self._segments)
         # Definitions that no worker has seen yet: under numbers that no record has, so that nothing is known of them.
         features = {key: -number for number, key in enumerate(blueprint.features, start=1)}
-        features |= {key: enrolled.number for key, enrolled in self._since.items() if key in features}
+        features |= {key: enrolled.number for key, enrolled in enrolled_features.items() if key in features}
         keys = {key: -number for number, key in enumerate(blueprint.segment_keys, start=1)}
         keys |= {key: enrolled.number for key, enrolled in numbered.items() if key in keys}
         self._catalog = blueprint.catalog(Numbering(features, keys, self._versions))
@@ -170,7 +171,7 @@ class Explainer:
             transitions=membership.sequence,
             version=self._versions.get(program.key),
             leaves=tuple(
-                LeafView(text, observed, holds_, self._counted_since(leaf.feature, contact))
+                LeafView(text, observed, holds_, self._counted_since(leaf.memory, contact))
                 for leaf, (text, observed, holds_) in zip(program.leaves, evidence, strict=True)
             ),
             needs=needs(program.segment.when, [holds_ for _, _, holds_ in evidence], wanted=not holds),
@@ -178,15 +179,11 @@ class Explainer:
             judged_otherwise=holds is not membership.is_member,
         )
 
-    def _counted_since(self, feature: Feature | None, contact: Contact) -> int | None:
-        enrolled = None if feature is None else self._since.get(feature.key)
-        if (
-            enrolled is None
-            or contact.first_received_ms is None
-            or enrolled.since_ms <= contact.first_received_ms
-        ):
+    def _counted_since(self, memory: str | None, contact: Contact) -> int | None:
+        since_ms = None if memory is None else self._since_ms.get(memory)
+        if since_ms is None or contact.first_received_ms is None:
             return None
-        return enrolled.since_ms
+        return since_ms if since_ms > max(contact.first_received_ms, self._begun_ms) else None
 
 
 def _changes_ms(program: Program, contact: Contact, from_ms: int) -> int | None:

@@ -43,13 +43,18 @@ async def bring_into_force(segments: Sequence[Segment], store: ContactStore, now
     return InForce(catalog, await _enrol_memories(catalog, store, now_ms))
 
 
+async def remembered_since_ms(store: ContactStore) -> dict[str, int]:
+    """``LeafProgram.memory`` -> since when it is remembered, in milliseconds UTC. Changes nothing."""
+    return {memory: enrolled.since_ms for memory, enrolled in (await store.enrolled("memories")).items()}
+
+
 async def _enrol_memories(catalog: Catalog, store: ContactStore, now_ms: int) -> dict[str, int]:
     """Since when each leaf has all that it needs.
 
     A leaf that needs more of a feature's past than any did before, such as a count that was raised, has it from now
     on; one that needs no more than another did has it since then.
     """
-    stored = {memory: enrolled.since_ms for memory, enrolled in (await store.enrolled("memories")).items()}
+    stored = await remembered_since_ms(store)
     wanted = {
         leaf.memory for program in catalog.programs for leaf in program.leaves if leaf.memory is not None
     }
