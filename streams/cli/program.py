@@ -61,22 +61,27 @@ def run(arguments: Sequence[str]) -> int:
     """Runs a command and returns the exit code; whatever fails is told in one line, for each problem, on stderr."""
     _quiet_libraries()
     try:
-        code = segments.main(list(arguments), prog_name="segments", standalone_mode=False)
+        # click's own main would end the process at a broken pipe, and write to stderr at Ctrl-C.
+        with segments.make_context("segments", list(arguments)) as context:
+            segments.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "segments"
         return _fail(where, f"{error.format_message().rstrip('.')} (see {where} --help)", USAGE)
     except click.ClickException as error:
         return _fail("segments", error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        _drop_output()
+        if sys.stderr.isatty():
+            click.echo(err=True)  # the terminal has written ^C
         return INTERRUPTED
     except BrokenPipeError:
         _drop_output()
         return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last one to hear of it
         return _failure(error)
-    return code if isinstance(code, int) else 0
+    return 0
 
 
 def _failure(error: Exception) -> int:
