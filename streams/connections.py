@@ -1,13 +1,27 @@
 """How every client of ours reaches Kafka: one mapping from settings to each library's options."""
 
+import asyncio
+import os
 import ssl
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from streams.errors import ConfigurationError
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    IllegalSaslStateError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+
+from streams.errors import ConfigurationError, RetryLater
 from streams.settings import SaslMechanism, SecurityProtocol, Settings
+
+
+class BrokerUnreachable(RetryLater):
+    """No broker answered. Try again, or stop."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +92,40 @@ class KafkaConnection:
             options["sasl_plain_username"] = self.username
             options["sasl_plain_password"] = self.password
         return options
+
+
+async def knock(connection: KafkaConnection, wait_s: float = 5.0) -> None:
+    """Returns once a broker has let us in.
+
+    Raises ConfigurationError where one will not, ever; BrokerUnreachable where none answers within ``wait_s`` each.
+    The clients themselves try on and on in both cases, and tell neither from the other.
+    """
+    options = connection.options()
+    reasons = []
+    for server in options.pop("bootstrap_servers"):
+        host, _, port = server.rpartition(":")
+        try:
+            async with asyncio.timeout(wait_s):
+                (await create_conn(host.strip("[]"), int(port), **options)).close()
+                return
+        except (SaslAuthenticationFailed, UnsupportedSaslMechanismError, IllegalSaslStateError) as error:
+            raise ConfigurationError(
+                f"Kafka at {server} refuses the login of {connection.username} ({_said(error)}): see SEGMENTS_KAFKA_USERNAME, "
+                "SEGMENTS_KAFKA_PASSWORD and SEGMENTS_KAFKA_SASL_MECHANISM"
+            ) from error
+        except ssl.SSLCertVerificationError as error:
+            raise ConfigurationError(
+                f"the certificate of Kafka at {server} cannot be trusted: {error.verify_message}: "
+                "see SEGMENTS_KAFKA_CA_FILE"
+            ) from error
+        except (KafkaError, OSError, TimeoutError) as error:
+            reasons.append(f"{server}: {_said(error)}")
+    raise BrokerUnreachable(f"no Kafka broker answers ({'; '.join(reasons)})")
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
+    return str(error.args[0]) if error.args else type(error).__name__

@@ -8,8 +8,8 @@ from typing import Any
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from streams.connections import KafkaConnection
-from streams.errors import ConfigurationError, RetryLater
+from streams.connections import BrokerUnreachable, KafkaConnection
+from streams.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
@@ -21,10 +21,6 @@ BROKER_MESSAGE_BYTES = 1_048_588
 
 class TopicsUnusable(ConfigurationError):
     """The topics are not as they must be, or cannot be seen or made; the message says what to do. Stop."""
-
-
-class BrokerUnreachable(RetryLater):
-    """No broker answered. Try again, or stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +66,6 @@ def ensure(connection: KafkaConnection, names: TopicNames, partitions: int, wait
             return _ensure(admin, names, partitions)
     except errors.AuthorizationError as error:
         raise TopicsUnusable(_refused(connection, names, error)) from error
-    except errors.SaslAuthenticationFailedError as error:
-        raise TopicsUnusable(_not_known(connection, error)) from error
     except errors.RetriableError as error:
         raise BrokerUnreachable(f"no Kafka broker answers at {connection.address}: {error}") from error
     except errors.KafkaError as error:
@@ -173,11 +167,4 @@ def _refused(connection: KafkaConnection, names: TopicNames, error: errors.Kafka
     return (
         f"Kafka at {connection.address} does not let {who} see or make its topics ({type(error).__name__}): allow it "
         f"DESCRIBE and READ on {', '.join(names.sources)}, DESCRIBE and WRITE on the others, CREATE where one is missing"
-    )
-
-
-def _not_known(connection: KafkaConnection, error: errors.KafkaError) -> str:
-    return (
-        f"Kafka at {connection.address} refuses the user {connection.username} ({error}): "
-        "see SEGMENTS_KAFKA_USERNAME, SEGMENTS_KAFKA_PASSWORD and SEGMENTS_KAFKA_SASL_MECHANISM"
     )

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol, TypeVar
 
 from streams.app import SegmentsApp, build_app
-from streams.connections import KafkaConnection
+from streams.connections import KafkaConnection, knock
 from streams.errors import RetryLater, StreamsError
 from streams.metrics import Metrics
 from streams.paced import paced
@@ -65,10 +65,9 @@ async def work(
         connection = KafkaConnection.of(settings)
         names = TopicNames(settings.events_topic, settings.transitions_topic, settings.dead_letter_topic)
 
-        def make_topics() -> Awaitable[int]:
-            return asyncio.to_thread(
-                ensure, connection, names, settings.partitions, min(TRY_S, patience_s / 2)
-            )
+        async def make_topics() -> int:
+            await knock(connection, TRY_S)
+            return await asyncio.to_thread(ensure, connection, names, settings.partitions, TRY_S)
 
         partitions = await patiently(make_topics, stop, patience_s)
         if partitions is None:

@@ -6,9 +6,9 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from streams.connections import KafkaConnection
+from streams.connections import BrokerUnreachable, KafkaConnection
 from streams.local.ports import free_ports
-from streams.topics import BrokerUnreachable, TopicNames, TopicsUnusable, ensure
+from streams.topics import TopicNames, TopicsUnusable, ensure
 from tests.servers import Topics
 
 
