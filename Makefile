@@ -19,6 +19,9 @@ test: setup ## Run the whole suite (ARGS="-k name" for a part of it)
 docs: setup ## Write the reference (docs/reference) again from the code
 	@$(BIN)/python scripts/reference.py
 
+bench: setup ## Events per second and latency, beside a Faust agent one by one (ARGS="--help" for options)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
 check: lint types imports shell ## All the static checks
 
 lint: setup ## Style and mistakes (ruff), and whether all is formatted
