@@ -9,6 +9,7 @@ from tests.reference.conditions import History, durations_of, holds, moments_to_
 from tests.reference.records import Taken, read
 
 REMEMBERED_IDS = 128
+BEFORE_ALL_MS = -(10**18)
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,7 @@ class _Contact:
         self.candidates: list[int] = []
         self.ids: list[str] = []
         self.own_time: int | None = None
-        self.judged_at: int = 0
-        self.looked_until: int = 0
+        self.judged_at = self.looked_until = BEFORE_ALL_MS
         self.entered_at: dict[str, int] = {}
         self.counts: dict[str, int] = defaultdict(int)
         self.transitions: list[Expected] = []
@@ -99,7 +99,7 @@ class _Contact:
             return
         self.history.events.append(taken)
         self.candidates = sorted(moments_to_look_at(self.history, self.durations))
-        self.looked_until = 0
+        self.looked_until = BEFORE_ALL_MS
         self._judge(self.own_time, "event", taken.message_id)
 
     def pass_wakes_before(self, limit: int) -> None:
