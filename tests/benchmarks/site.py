@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
@@ -21,6 +21,7 @@ from tests.benchmarks.measuring import versions
 from tests.benchmarks.workload import Published, Sent, Workload
 from tests.integration.installation import Installation
 
+_numbers = itertools.count(1)
 CHECKOUT = Path(__file__).parents[2]
 AT_ONCE = 1000
 """Records in a produced batch: as a busy producer sends them."""
@@ -34,11 +35,10 @@ class Site:
     redis_url: str
     folder: Path
     pids: dict[str, int]
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def installation(self, workload: Workload, clock: str) -> Installation:
         """Topics and a consumer group that no other run has."""
-        number = next(self._numbers)
+        number = next(_numbers)
         folder = self.folder / f"run-{number}"
         folder.mkdir()
         installation = Installation(
