@@ -19,13 +19,16 @@ from faust.events import Event
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
-from mode import get_logger
+from mode import Service, get_logger
 
 from streams.fetching import Batch, BatchThread
 
 logger = get_logger(__name__)
 
 T = TypeVar("T")
+
+WATCH_S = 2.0
+"""How often it is looked whether the group had an error."""
 
 
 class BatchTopic(Topic):
@@ -59,6 +62,14 @@ class BatchConsumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    @Service.task
+    async def _watch_group(self) -> None:
+        # The stock consumer never looks, and one that an error has struck does nothing for ever, in silence.
+        await self.sleep(WATCH_S)
+        while not self.should_stop:
+            await self.in_thread(self._thread.check_group())
+            await self.sleep(WATCH_S)
 
     async def _drain_messages(self, fetcher: Any) -> None:
         try:

@@ -173,6 +173,23 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 return None
         return now_ms
 
+    async def check_group(self) -> None:
+        """Lets membership of the group go on after an error: aiokafka waits until somebody has looked at it.
+
+        Raises what has ended it for good.
+        """
+        coordinator = self._consumer and self._consumer._coordinator
+        if coordinator is None:
+            return
+        try:
+            coordinator.check_errors()
+        except KafkaError as error:
+            if coordinator._coordination_task.done():
+                raise
+            logger.warning(
+                "the consumer group does not take us: %s; trying again", str(error) or type(error).__name__
+            )
+
     async def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
         """The offset after the last record of each partition, asked from the broker."""
         ends = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in tps])

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import GroupAuthorizationFailedError
 
 from streams.progress import Standing
 from tests.servers import Topics
@@ -190,6 +191,32 @@ async def test_time_does_not_go_on_while_records_wait(kafka: str, new_topic: Top
         free.set()
         await storage.until(1)
         await until(lambda: storage.ticks[0])
+
+
+async def test_an_error_of_the_group_does_not_end_membership_in_silence(
+    kafka: str, new_topic: Topics, unique: str
+) -> None:
+    topics, storage = _sources(new_topic, 2), Storage()
+    async with worker(kafka, unique, topics, storage) as first:
+        thread = first.consumer._thread
+        coordinator = thread._consumer._coordinator
+
+        async def strike() -> None:
+            # In the middle of its work, as an error that it cannot handle itself does.
+            coordinator._heartbeat_task.cancel()
+            coordinator._heartbeat_task = asyncio.ensure_future(_fail())
+
+        await first.consumer.in_thread(strike())
+        async with worker(kafka, unique, topics, storage) as second:
+            await until(
+                lambda: len(second.assignment.runners or ()) == 1 == len(first.assignment.runners or ()), 20
+            )
+            await produce(kafka, topics[0], map(str, range(20)), range(2))
+            await storage.until(20)
+
+
+async def _fail() -> None:
+    raise GroupAuthorizationFailedError("not now")
 
 
 async def test_a_stored_offset_beyond_the_end_stops_the_partition_and_says_why(

@@ -7,7 +7,7 @@ from typing import Any
 import aiokafka
 import faust
 import pytest
-from aiokafka.consumer import fetcher, subscription_state
+from aiokafka.consumer import fetcher, group_coordinator, subscription_state
 from aiokafka.producer import message_accumulator, sender
 from faust.app.base import App, BootStrategy
 from faust.tables.manager import TableManager
@@ -58,6 +58,7 @@ def test_what_is_overridden_is_still_there_and_called_alike(
         (BootStrategy, ["enable_kafka_producer", "enable_web", "enable_sensors"]),
         (TableManager, ["_update_channels", "recovery"]),
         (fetcher.Fetcher, ["fetched_records", "_notify"]),
+        (group_coordinator.GroupCoordinator, ["check_errors"]),
         (subscription_state.SubscriptionState, ["fetch_context", "pause", "resume", "subscription"]),
         (subscription_state.Assignment, ["state_value"]),
         (subscription_state.TopicPartitionState, ["position", "has_valid_position"]),
@@ -77,7 +78,8 @@ def test_what_is_called_is_still_there(owner: type, names: list[str]) -> None:
         (fetcher.Fetcher._get_actions_per_node, ["_fetch_max_wait_ms", "_fetch_min_bytes"]),
         (fetcher.Fetcher._proc_fetch_request, ["highwater", "lso", "timestamp", "now_ms"]),
         (aiokafka.AIOKafkaConsumer.__init__, ["_subscription"]),
-        (aiokafka.AIOKafkaConsumer.start, ["_fetcher"]),
+        (aiokafka.AIOKafkaConsumer.start, ["_fetcher", "_coordinator"]),
+        (group_coordinator.GroupCoordinator.__init__, ["_coordination_task"]),
         (aiokafka.AIOKafkaProducer.__init__, ["_message_accumulator", "_sender"]),
         (message_accumulator.MessageAccumulator.__init__, ["_batches", "_pending_batches"]),
         (message_accumulator.MessageBatch.__init__, ["future", "_drain_waiter"]),
