@@ -82,6 +82,8 @@ def _admin(connection: KafkaConnection, wait_s: float) -> KafkaAdminClient:
 
 def _ensure(admin: KafkaAdminClient, names: TopicNames, partitions: int) -> int:
     found = _partitions_of(admin, names.all)
+    # Before anything is made that would then be in the way.
+    _refuse_other_counts(found, names, found.get(names.events, partitions))
     # The events first, and alone: another program may have made them a moment ago, with a number of its own.
     if names.events not in found:
         found = _make(admin, names, [names.events], partitions, BROKER_MESSAGE_BYTES)

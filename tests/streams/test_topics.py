@@ -49,6 +49,8 @@ def test_too_few_partitions_for_transitions_or_dead_letters_are_refused(
     ):
         with pytest.raises(TopicsUnusable, match=r"has 2 partitions, fewer than the 4 .* SEGMENTS_"):
             ensure(KafkaConnection((kafka,)), names, 4)
+        with KafkaAdminClient(bootstrap_servers=kafka) as admin:
+            assert names.events not in admin.list_topics()
 
 
 def test_sources_with_different_numbers_of_partitions_are_refused(kafka: str, unique: str) -> None:
