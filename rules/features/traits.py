@@ -15,7 +15,8 @@ class TraitValue(Feature):
     A trait is one named fact, and its latest value replaces the whole of the earlier one: after ``address`` was set
     anew without a ``city``, ``address.city`` is missing. A dotted path can be met by a trait of just that name, which
     goes first, or inside the trait named before the first dot; the two are remembered side by side. State:
-    ``[event time, values]`` of the one, then for a dotted path of the other; a time is None until the trait is set.
+    ``[event time, values]`` of the one, then for a dotted path of the other; a time is None until the trait is set,
+    and the values are None where it is null.
     """
 
     path: str
@@ -33,7 +34,7 @@ class TraitValue(Feature):
         head, dot, rest = self.path.partition(".")
         whole = self.path
 
-        def fold_one(state: list[Any], at: int, time_ms: int, values: Values) -> None:
+        def fold_one(state: list[Any], at: int, time_ms: int, values: Values | None) -> None:
             # Equal event times: the later arrival wins.
             if state[at] is None or time_ms >= state[at]:
                 state[at], state[at + 1] = time_ms, values
@@ -42,9 +43,10 @@ class TraitValue(Feature):
             traits = event.traits
             state = features.get(number)
             if state is None:
-                state = features[number] = [None, MISSING, None, MISSING] if dot else [None, MISSING]
+                state = features[number] = [None, None, None, None] if dot else [None, None]
             if whole in traits:
-                fold_one(state, 0, event.time_ms, flatten(traits[whole]))
+                value = traits[whole]
+                fold_one(state, 0, event.time_ms, None if value is None else flatten(value))
             if dot and head in traits:
                 fold_one(state, 2, event.time_ms, below(traits[head], rest))
 
@@ -55,8 +57,7 @@ class TraitValue(Feature):
         """The values at the path as of the latest facts."""
         if state is None:
             return MISSING
-        if len(state) == 4 and not state[1]:
-            found: Values = state[3]
-            return found
-        plain: Values = state[1]
-        return plain
+        found: Values | None = state[1]
+        if found is None and len(state) == 4:
+            found = state[3]
+        return MISSING if found is None else found
