@@ -42,6 +42,11 @@ class Assignment:
         self._watching: asyncio.Task[None] | None = None
         self._closed = False
 
+    @property
+    def topics(self) -> Sequence[str]:
+        """The sources."""
+        return self._topics
+
     def standings(self) -> dict[int, Standing] | None:
         """How far each partition is; None while the group has not said which are ours."""
         if self.runners is None:
