@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -39,6 +40,7 @@ async def serve(settings: Settings, segments: Sequence[Segment], stop: asyncio.E
     Raises ConfigurationError where a setting, or what it points at, has to change; RetryLater where Kafka or Redis
     cannot be reached for a minute at the start; WorkerStopped where the worker ends by itself.
     """
+    _collect_rarely()
     metrics, progress = Metrics(), Progress()
     metrics.add_process_metrics()
     metrics.set_segments(segment.key for segment in segments)
@@ -49,20 +51,42 @@ async def serve(settings: Settings, segments: Sequence[Segment], stop: asyncio.E
         health.start()
         logger.info("metrics and health at http://%s:%d/metrics", settings.metrics_host, health.port)
     try:
-        await work(settings, _LaneOpener(settings, segments, meter, metrics), progress, observe=meter.kafka_call, stop=stop)
+        await work(
+            settings,
+            _LaneOpener(settings, segments, meter, metrics),
+            progress,
+            metrics=metrics,
+            observe=meter.kafka_call,
+            stop=stop,
+        )
     finally:
         if health is not None:
             health.stop()
 
 
+def _collect_rarely() -> None:
+    """Makes Python look for unreachable cycles more rarely: after 50,000 new objects in place of 700.
+
+    A worker keeps hundreds of thousands of objects for long, its contacts, and makes thousands for each batch, its
+    events, which no cycle holds. To look through them took a fourth of its time, and found nothing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 class _LaneOpener:
     """Opens the store, brings the definitions into force, and makes lanes from them."""
 
-    def __init__(self, settings: Settings, segments: Sequence[Segment], meter: Meter, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, segments: Sequence[Segment], meter: Meter, metrics: Metrics
+    ) -> None:
         self._settings, self._segments, self._meter, self._metrics = settings, segments, meter, metrics
 
     @asynccontextmanager
-    async def __call__(self, partitions: int, publisher: KafkaPublisher) -> AsyncIterator[Callable[[int], Lane]]:
+    async def __call__(
+        self, partitions: int, publisher: KafkaPublisher
+    ) -> AsyncIterator[Callable[[int], Lane]]:
         settings = self._settings
         store = RedisStore(settings.redis.get_secret_value(), settings.group, observe=self._meter.store_call)
         try:
@@ -75,7 +99,9 @@ class _LaneOpener:
         finally:
             await store.close()
 
-    async def _deployment(self, store: ContactStore, partitions: int, publisher: KafkaPublisher) -> Deployment:
+    async def _deployment(
+        self, store: ContactStore, partitions: int, publisher: KafkaPublisher
+    ) -> Deployment:
         settings = self._settings
         try:
             await store.open(partitions)
