@@ -2,6 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -68,8 +69,8 @@ class RollingCount(Leaf):
 
     def observer(self, number: int) -> Observe:
         def observe(contact: Contact, now_ms: int) -> int:
-            after = now_ms - self._within_ms
-            return sum(after < time_ms <= now_ms for time_ms in contact.features.get(number, ()))
+            times = contact.features.get(number, ())
+            return bisect_right(times, now_ms) - bisect_right(times, now_ms - self._within_ms)
 
         return observe
 
