@@ -1,8 +1,10 @@
 """TCP ports of this machine's loopback address."""
 
+import random
 import socket
 
 HOST = "127.0.0.1"
+FIRST, AFTER_LAST = 20_000, 32_768
 
 
 def is_free(port: int) -> bool:
@@ -28,15 +30,17 @@ def answers(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different ports that are free now; another process may take one before a server does."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """`count` different ports that are free now; another process may take one before a server does.
+
+    They lie below those that the system gives to whoever connects: a client that tries again and again to reach a
+    server that is away would sooner or later be given that very port, be connected to itself, and hold the port.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(FIRST, AFTER_LAST)
+        if port not in found and is_free(port):
+            found.append(port)
+    return found
 
 
 def preferred_or_free(preferred: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,21 +2,19 @@
 
 import asyncio
 import os
-import random
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from itertools import count, islice
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from streams.connections import KafkaConnection
-from streams.local.ports import free_ports, is_free
+from streams.local.ports import free_ports
 from streams.publisher import KafkaPublisher
-from tests.servers import OwnKafka
+from tests.servers import own_kafka
 from tests.streams.recording import produce, until
 from tests.streams.worker_process import taken
 
@@ -37,18 +35,6 @@ def _environment(kafka: str, unique: str, **more: str) -> dict[str, str]:
         "WEB_ENABLED": "1",
         **more,
     }
-
-
-@contextmanager
-def _own_kafka(folder: Path) -> Iterator[OwnKafka]:
-    """A Kafka whose ports are below those from which the system gives one to whoever connects: a client that tries
-    again and again to reach a broker that is away would be connected to itself sooner or later, and hold the port."""
-    server = OwnKafka(folder, tuple(islice(filter(is_free, count(random.randrange(20_000, 30_000))), 2)))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
 
 
 @asynccontextmanager
@@ -140,7 +126,7 @@ async def test_a_worker_without_a_broker_waits_visibly_and_then_ends_with_one_li
 
 
 async def test_a_worker_waits_for_a_broker_that_comes_late(unique: str, tmp_path: Path) -> None:
-    with _own_kafka(tmp_path / "kafka") as server:
+    with own_kafka(tmp_path / "kafka") as server:
         server.kill()
         folder = tmp_path / "state"
         folder.mkdir()
@@ -155,7 +141,7 @@ async def test_a_worker_waits_for_a_broker_that_comes_late(unique: str, tmp_path
 
 @pytest.mark.timeout(180)
 async def test_a_worker_goes_on_after_its_broker_was_away(unique: str, tmp_path: Path) -> None:
-    with _own_kafka(tmp_path / "kafka") as server:
+    with own_kafka(tmp_path / "kafka") as server:
         folder = tmp_path / "state"
         folder.mkdir()
         async with _worker(folder, _environment(server.bootstrap, unique, SLOW_S="0.2")) as process:
