@@ -1,6 +1,7 @@
 """Why a contact is in a segment or not, what would change it, and when it changes by itself. Changes nothing."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -15,7 +16,7 @@ from streams.errors import StreamsError
 from streams.intake import home
 from streams.records import decode_record
 from streams.registry import remembered_since_ms
-from streams.store import ContactStore
+from streams.store import ContactStore, Enrolled
 from streams.wire.events import ANONYMOUS
 
 _MOST_MOMENTS = 10_000
@@ -103,11 +104,8 @@ class Explainer:
         versions = await self._store.versions()
         self._versions = {key: versions[key] for key in numbered if key in versions}
         blueprint = Blueprint(self._segments)
-        # Definitions that no worker has seen yet: under numbers that no record has, so that nothing is known of them.
-        features = {key: -number for number, key in enumerate(blueprint.features, start=1)}
-        features |= {key: enrolled.number for key, enrolled in enrolled_features.items() if key in features}
-        keys = {key: -number for number, key in enumerate(blueprint.segment_keys, start=1)}
-        keys |= {key: enrolled.number for key, enrolled in numbered.items() if key in keys}
+        features = _numbers(blueprint.features, enrolled_features)
+        keys = _numbers(blueprint.segment_keys, numbered)
         self._catalog = blueprint.catalog(Numbering(features, keys, self._versions))
 
     def segment(self, key: str) -> Program:
@@ -184,6 +182,13 @@ class Explainer:
         if since_ms is None or contact.first_received_ms is None:
             return None
         return since_ms if since_ms > max(contact.first_received_ms, self._begun_ms) else None
+
+
+def _numbers(names: Iterable[str], enrolled: Mapping[str, Enrolled]) -> dict[str, int]:
+    """The numbers of the names; those that no worker has seen yet get such as no record has, so that nothing is known
+    of them."""
+    unused = itertools.count(1 + max((each.number for each in enrolled.values()), default=0))
+    return {name: enrolled[name].number if name in enrolled else next(unused) for name in names}
 
 
 def _changes_ms(program: Program, contact: Contact, from_ms: int) -> int | None:

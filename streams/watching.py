@@ -1,6 +1,6 @@
 """Transitions as they come, for whoever watches: no consumer group, nothing is committed."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -14,7 +14,7 @@ async def watch(
     *,
     from_beginning: bool = False,
     ready: Callable[[], None] = lambda: None,
-) -> AsyncIterator[ConsumerRecord]:
+) -> AsyncGenerator[ConsumerRecord, None]:
     """The records of a topic from now on, or from the beginning, without end; in order within a partition.
 
     ``ready`` is called when what is published from then on will come. Raises what ``partition_count`` does.

@@ -18,7 +18,7 @@ import click
 from streams.cli.command import Command, Section
 from streams.cli.moments import Duration
 from streams.cli.terminal import ProgressLine
-from streams.cli.transition_lines import transition_line
+from streams.cli.transition_lines import columns, transition_line
 from streams.errors import StreamsError
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ async def _print(settings: "Settings", shown: Shown, ready: asyncio.Event, *, as
         click.echo(
             record.value.decode()
             if as_json
-            else transition_line(value, _time_of_day(value["timestamp"]), 18, 18)
+            else transition_line(value, _time_of_day(value["timestamp"]), 18, 18, columns())
         )
 
 

@@ -9,7 +9,7 @@ import click
 from streams.cli.command import Command, Section
 from streams.cli.files import EventFile
 from streams.cli.terminal import ProgressLine, plural
-from streams.cli.transition_lines import transition_line
+from streams.cli.transition_lines import columns, transition_line
 
 if TYPE_CHECKING:
     from streams.sending import Sent
@@ -114,7 +114,11 @@ async def _tail(as_json: bool, segment: str | None, contact: str | None, from_be
             value = orjson.loads(record.value or b"")
             if segment is not None and value["properties"]["audience_key"] != segment:
                 continue
-            line = record.value.decode() if as_json else transition_line(value, value["timestamp"])
+            line = (
+                record.value.decode()
+                if as_json
+                else transition_line(value, value["timestamp"], columns=columns())
+            )
         except (ValueError, KeyError, TypeError, AttributeError):
             where = f"partition {record.partition}, offset {record.offset}"
             click.echo(

@@ -1,6 +1,8 @@
 """A published transition as one line for people: when, who, what, why."""
 
 import json
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,18 +13,31 @@ _WHY_SHOWN = 3
 
 
 def transition_line(
-    record: Mapping[str, Any], when: str, contact_width: int = 16, segment_width: int = 24
+    record: Mapping[str, Any],
+    when: str,
+    contact_width: int = 16,
+    segment_width: int = 24,
+    columns: int | None = None,
 ) -> str:
-    """``when`` is how the moment is to be shown. Raises KeyError or TypeError where it is no transition of ours."""
+    """``when`` is how the moment is to be shown; ``columns``: the line ends there at the latest.
+
+    Raises KeyError or TypeError where it is no transition of ours.
+    """
     segment = record["properties"]["audience_key"]
     entered = record["properties"][segment]
-    about = record["context"]["segment"]
-    contact = record.get("userId") or f"anonymous:{record['anonymousId']}"
+    contact = printable(record.get("userId") or f"anonymous:{record['anonymousId']}")
+    told = printable(why(record["context"]["segment"], entered=entered))
     what = click.style("entered", fg="green") if entered else click.style("left   ", fg="red")
-    return (
-        f"{click.style(when, dim=True)}  {printable(contact):<{contact_width}}  {what}  "
-        f"{segment:<{segment_width}}  {click.style(printable(why(about, entered=entered)), dim=True)}"
-    )
+    names = f"{contact:<{contact_width}}  {what}  {segment:<{segment_width}}"
+    used = len(f"{when}  {click.unstyle(names)}  ")
+    if columns is not None and used + len(told) > columns:
+        told = f"{told[: max(columns - used - 2, 0)]}.."
+    return f"{click.style(when, dim=True)}  {names}  {click.style(told, dim=True)}"
+
+
+def columns() -> int | None:
+    """How wide the terminal is; None where standard output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def why(about: Mapping[str, Any], *, entered: bool) -> str:

@@ -37,7 +37,7 @@ def test_time_is_the_callers() -> None:
     found = [event for second in range(61) for event in parts.until(START_MS + second * 1000)]
     assert found == whole
     times = [event["timestamp"] for event in found]
-    assert times == sorted(times)  # type: ignore[type-var]
+    assert times == sorted(times)
 
 
 def test_the_first_event_comes_within_a_second() -> None:

@@ -16,7 +16,6 @@ def segments(
     *arguments: str | Path,
     cwd: Path,
     stdin: bytes | None = None,
-    timeout_s: float = 60,
     **settings: str,
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs a command to its end. `KAFKA="..."` is the setting SEGMENTS_KAFKA."""
@@ -26,7 +25,7 @@ def segments(
         env=environment(**settings),
         input=b"" if stdin is None else stdin,
         capture_output=True,
-        timeout=timeout_s,
+        timeout=60,
         check=False,
     )
 

@@ -134,7 +134,9 @@ class TestReplay:
 
     def test_a_compressed_file_and_an_output_file(self, tmp_path: Path, capfdbinary: object) -> None:
         (tmp_path / "e.jsonl.gz").write_bytes(gzip.compress(event("u1", "Order Completed", T0)))
-        assert run("replay --segments segments --events e.jsonl.gz --output out.jsonl".split()) == 0
+        assert (
+            run(["replay", "--segments", "segments", "--events", "e.jsonl.gz", "--output", "out.jsonl"]) == 0
+        )
         assert told((tmp_path / "out.jsonl").read_text()) == [("u1", "Entered", "2026-01-05T10:00:00.000Z")]
 
     def test_a_line_without_end_takes_no_memory(self, tmp_path: Path) -> None:
@@ -148,7 +150,7 @@ class TestReplay:
     ) -> None:
         (directory / "b.yaml").write_text(WRONG)
         (tmp_path / "e.jsonl").write_bytes(b"")
-        assert run("replay --segments segments --events e.jsonl".split()) == 1
+        assert run(["replay", "--segments", "segments", "--events", "e.jsonl"]) == 1
         out, errors = capsys.readouterr()
         assert out == ""
         assert "b.yaml:2:" in errors.splitlines()[0]
@@ -167,10 +169,10 @@ class TestReplay:
         self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "e.jsonl").write_bytes(b"")
-        assert run("replay --segments segments --events e.jsonl --output no/where".split()) == 2
+        assert run(["replay", "--segments", "segments", "--events", "e.jsonl", "--output", "no/where"]) == 2
         assert "no/where cannot be written" in capfd.readouterr().err
 
     def test_a_wrong_moment_is_exit_code_2(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "e.jsonl").write_bytes(b"")
-        assert run("replay --segments segments --events e.jsonl --until tomorrow".split()) == 2
+        assert run(["replay", "--segments", "segments", "--events", "e.jsonl", "--until", "tomorrow"]) == 2
         assert "'tomorrow' is no moment" in capsys.readouterr().err

@@ -83,8 +83,7 @@ def test_version(tmp_path: Path) -> None:
         ),
         (
             ["check", "nowhere"],
-            "segments check: Invalid value for '[DIRECTORY]': Directory 'nowhere' does not exist"
-            " (see segments check --help)",
+            "segments check: Invalid value for '[DIRECTORY]': Directory 'nowhere' does not exist (see segments check --help)",
         ),
         (["replay"], "segments replay: Missing option '--segments' (see segments replay --help)"),
         (

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import click
 import pytest
 
 from rules.step import Transition
@@ -11,7 +12,7 @@ from streams.wire import encode
 
 
 def published(**more: Any) -> dict[str, Any]:
-    fields = {
+    fields: dict[str, Any] = {
         "contact_id": "u1",
         "segment": "buyers",
         "entered": True,
@@ -39,6 +40,13 @@ def test_an_exit_says_what_no_longer_holds_and_how_long_it_was() -> None:
     about = exit_["context"]["segment"]
     assert why(about, entered=False) == "time, after 2m: trait plan is gold (silver)"
     assert "left" in transition_line(exit_, "10:00")
+
+
+@pytest.mark.parametrize("columns", [70, 80, 200])
+def test_a_line_is_no_wider_than_the_terminal(columns: int) -> None:
+    line = click.unstyle(transition_line(published(), "10:00", columns=columns))
+    assert len(line) <= columns
+    assert line.endswith(".." if columns == 70 else "event: did A (1)")
 
 
 def test_an_anonymous_contact_has_its_whole_id() -> None:
