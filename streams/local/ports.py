@@ -37,7 +37,7 @@ def free_ports(count: int) -> list[int]:
     """
     found: list[int] = []
     while len(found) < count:
-        port = random.randrange(FIRST, AFTER_LAST)
+        port = random.randrange(FIRST, AFTER_LAST)  # noqa: S311 - no secret
         if port not in found and is_free(port):
             found.append(port)
     return found
