@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -25,7 +25,10 @@ TICK_S = 0.005
 async def worker_latency(
     site: Site, workload: Workload, rate: int, seconds: float, idle_s: float
 ) -> dict[str, Any]:
-    """From just before the producer is given an event to its transitions at a consumer; then a time without events."""
+    """From just before the producer is given an event to its transitions at a consumer; then a time without events.
+
+    For comparison, how long the events themselves take to a consumer: what Kafka and the machine alone need.
+    """
     installation = site.installation(workload, "wall")
     events = workload.live(CONTACTS)
     with worker(installation) as started, Sampler({**site.pids, "worker": started.pid}) as sampler:
@@ -42,16 +45,13 @@ async def worker_latency(
         await asyncio.sleep(idle_s)
         idle = sampler.between(rest, rest + idle_s)
         used = sampler.between(begin + LEAVE_OUT_S, end)
-    latencies = [
-        1000 * (came - sent[cause])
-        for cause, came in watching.came
-        if sent.get(cause, 0) >= begin + LEAVE_OUT_S
-    ]
+    latencies = _since(sent, watching.transitions, begin + LEAVE_OUT_S)
     counted = rate * (end - begin - LEAVE_OUT_S)
     return {
         "events_per_s": len(sent) / (end - begin),
         "transitions": len(latencies),
         "ms": percentiles(latencies),
+        "kafka_alone_ms": percentiles(_since(sent, watching.events, begin + LEAVE_OUT_S)),
         "cores": used["worker"] / (end - begin - LEAVE_OUT_S),
         "cpu_us_per_event": {name: 1e6 * spent / counted for name, spent in used.items()},
         "idle_cores": {name: spent / idle_s for name, spent in idle.items()},
@@ -76,13 +76,24 @@ async def _feed(
     return sent
 
 
+def _since(sent: Mapping[str, float], came: Iterable[tuple[str, float]], after: float) -> list[float]:
+    """Milliseconds for each that came of an event that was sent after a moment."""
+    return [1000 * (moment - sent[event]) for event, moment in came if sent.get(event, 0) >= after]
+
+
 class _Watch:
-    """Notes when transitions come, and what caused them."""
+    """Notes when events and transitions come, by the message id of the event."""
 
     def __init__(self, installation: Installation) -> None:
-        self.came: list[tuple[str, float]] = []
+        self.events: list[tuple[str, float]] = []
+        self.transitions: list[tuple[str, float]] = []
+        topics = installation.topics
+        self._events_topic = topics.events
         self._consumer = AIOKafkaConsumer(
-            installation.topics.transitions, bootstrap_servers=installation.kafka, auto_offset_reset="latest"
+            topics.events,
+            topics.transitions,
+            bootstrap_servers=installation.kafka,
+            auto_offset_reset="latest",
         )
         self._task: asyncio.Task[None] | None = None
 
@@ -102,9 +113,11 @@ class _Watch:
 
     async def _watch(self) -> None:
         while True:
-            for records in (await self._consumer.getmany(timeout_ms=200)).values():
+            for place, records in (await self._consumer.getmany(timeout_ms=200)).items():
                 now = time.time()
-                for record in records:
-                    cause = orjson.loads(record.value)["context"]["segment"]["cause"]
-                    if cause is not None:
-                        self.came.append((cause, now))
+                said = [orjson.loads(record.value) for record in records]
+                if place.topic == self._events_topic:
+                    self.events += [(event["messageId"], now) for event in said]
+                else:
+                    causes = [transition["context"]["segment"]["cause"] for transition in said]
+                    self.transitions += [(cause, now) for cause in causes if cause is not None]

@@ -87,7 +87,12 @@ def _latency(latency: dict[str, Any]) -> list[str]:
     idle = ", ".join(f"{name} {100 * cores:.1f} %" for name, cores in latency["idle_cores"].items())
     return [
         f"at {rate:,.0f} events/s, from event to transition at a consumer ({count} transitions):",
-        "  " + ", ".join(f"{name} {value:.0f} ms" for name, value in latency["ms"].items()),
+        f"  {_milliseconds(latency['ms'])}",
+        f"  the events themselves at a consumer, with no worker between: {_milliseconds(latency['kafka_alone_ms'])}",
         f"  the worker takes {latency['cores']:.2f} cores; CPU us/event: {costs}",
         f"at rest, of a core: {idle}",
     ]
+
+
+def _milliseconds(found: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.0f} ms" for name, value in found.items())
