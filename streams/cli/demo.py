@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,8 +176,7 @@ async def _show(
         asyncio.create_task(_print(settings, shown, ready, as_json=as_json)),
         asyncio.create_task(_guard(worker)),
     ]
-    if for_ms is not None:
-        loop.call_later(for_ms / 1000, end, None)
+    timing = asyncio.create_task(_time(settings, shown, for_ms, end))
     try:
         waiting: list[asyncio.Future[Any]] = [*tasks, ended]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -186,9 +185,30 @@ async def _show(
                 task.result()
         return ended.result()
     finally:
-        for task in tasks:
+        for task in (*tasks, timing):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, timing, return_exceptions=True)
+
+
+async def _time(settings: "Settings", shown: Shown, for_ms: int | None, end: Callable[[None], None]) -> None:
+    """Ends the demo when its time is over, which begins when the worker is ready."""
+    url = f"http://127.0.0.1:{settings.metrics_port}/ready"
+    while not await asyncio.to_thread(_answers_well, url):  # noqa: ASYNC110 - another process sets no event
+        await asyncio.sleep(TICK_S)
+    shown.begun = time.monotonic()
+    if for_ms is not None:
+        await asyncio.sleep(for_ms / 1000)
+        end(None)
+
+
+def _answers_well(url: str) -> bool:
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(url, timeout=1):  # noqa: S310 - our own worker
+            return True
+    except OSError:
+        return False
 
 
 async def _shop(settings: "Settings", shown: Shown, shoppers: int, ready: asyncio.Event) -> None:

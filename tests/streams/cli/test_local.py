@@ -48,7 +48,7 @@ class TestUpAndDown:
         assert {name: counts.get(name) for name in names} == dict.fromkeys(names, 4)
         with redis.Redis.from_url(found["REDIS"]) as client:
             assert client.ping()
-        assert segments("doctor", cwd=folder, **found).stdout.count(b"ok  ") >= 8
+        assert segments("doctor", cwd=folder, stdin=None, **found).stdout.count(b"ok  ") >= 8
 
     def test_a_second_up_finds_what_runs(self, folder: Path) -> None:
         first = exports(segments("up", "--env", cwd=folder).stdout)
@@ -67,7 +67,7 @@ class TestUpAndDown:
             0,
             b"Stopped Kafka and Redis. The data stays in .segments.\n",
         )
-        assert segments("doctor", cwd=folder, **found).returncode == 1
+        assert segments("doctor", cwd=folder, stdin=None, **found).returncode == 1
         assert segments("down", cwd=folder).stdout == b"Nothing runs on .segments.\n"
 
     def test_a_directory_that_cannot_be_written_is_one_line(self, tmp_path: Path) -> None:
