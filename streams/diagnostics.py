@@ -71,7 +71,7 @@ def _kafka(settings: Settings) -> tuple[list[Diagnosis], int | None]:
 
 
 def _topics(admin: KafkaAdminClient, settings: Settings) -> tuple[list[Diagnosis], int | None]:
-    names = TopicNames(settings.events_topic, settings.transitions_topic, settings.dead_letter_topic)
+    names = TopicNames.of(settings)
     counts: dict[str, int] = {}
     found: list[Diagnosis] = []
     for topic in admin.describe_topics(list(names.all)):

@@ -115,7 +115,7 @@ class _LaneOpener:
             catalog=in_force.catalog,
             store=store,
             publisher=publisher,
-            topics=TopicNames(settings.events_topic, settings.transitions_topic, settings.dead_letter_topic),
+            topics=TopicNames.of(settings),
             partitions=partitions,
             observer=self._meter,
             wall_ms=wall_ms,

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from streams.connections import BrokerUnreachable, KafkaConnection
 from streams.errors import ConfigurationError
+from streams.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,11 @@ class TopicNames:
     """Out, keyed by contact id, on the contact's partition."""
     dead_letters: str = "events-dead-letters"
     """Records that could not be taken, unchanged, on the partition that they came from."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The names that the settings say."""
+        return cls(settings.events_topic, settings.transitions_topic, settings.dead_letter_topic)
 
     @property
     def by_contact(self) -> str:

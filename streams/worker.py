@@ -63,7 +63,7 @@ async def work(
     stop = asyncio.Event() if stop is None else stop
     with _signals(stop), paced("aiokafka", "kafka"):
         connection = KafkaConnection.of(settings)
-        names = TopicNames(settings.events_topic, settings.transitions_topic, settings.dead_letter_topic)
+        names = TopicNames.of(settings)
 
         async def make_topics() -> int:
             await knock(connection, TRY_S)

@@ -244,7 +244,7 @@ async def _print(settings: "Settings", shown: Shown, ready: asyncio.Event, *, as
     from streams.watching import watch
 
     connection = KafkaConnection.of(settings)
-    names = TopicNames(settings.events_topic, settings.transitions_topic, settings.dead_letter_topic)
+    names = TopicNames.of(settings)
     await asyncio.to_thread(ensure, connection, names, settings.partitions)
     async for record in watch(connection, settings.transitions_topic, from_beginning=True, ready=ready.set):
         value: dict[str, Any] = json.loads(record.value)

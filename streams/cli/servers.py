@@ -50,7 +50,7 @@ def up(data: Path, *, as_exports: bool, as_json: bool) -> None:
     with ProgressLine() as line:
         endpoints = stack.up(data, line.step)
         line.step("Making the topics")
-        names = TopicNames(settings.events_topic, settings.transitions_topic, settings.dead_letter_topic)
+        names = TopicNames.of(settings)
         partitions = ensure(KafkaConnection((endpoints.kafka,)), names, settings.partitions)
     found = endpoints.environment()
     if as_exports:

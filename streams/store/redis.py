@@ -143,7 +143,9 @@ class RedisStore:
         flat = await self._observed("versions", self._ask("HGETALL", keys.definitions(self._prefix)))
         named = ((field.decode(), value) for field, value in _pairs(flat))
         return {
-            field.removeprefix("version:"): int(value) for field, value in named if field.startswith("version:")
+            field.removeprefix("version:"): int(value)
+            for field, value in named
+            if field.startswith("version:")
         }
 
     async def peek(self, partition: int) -> PartitionState:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import orjson
 
-from streams.wire.events import _contact_id, _moment
+from streams.wire.events import contact_id_of, moment_in
 from streams.wire.reasons import Rejected
 from streams.wire.received import RECEIVED_AT, received_at_header
 
@@ -31,11 +31,11 @@ def envelope(line: bytes, *, event_time: bool = False) -> Envelope:
         return Envelope(None, [])
     if not isinstance(record, dict):
         return Envelope(None, [])
-    contact_id = _contact_id(record.get("userId"), record.get("anonymousId"))
+    contact_id = contact_id_of(record.get("userId"), record.get("anonymousId"))
     key = None if isinstance(contact_id, Rejected) else contact_id.encode()
     for field in ("receivedAt", "timestamp") if event_time else ("receivedAt",):
         if record.get(field) is not None:
-            received_ms = _moment(record[field], field, line)
+            received_ms = moment_in(record[field], field, line)
             header = (RECEIVED_AT, UNREADABLE) if received_ms is None else received_at_header(received_ms)
             return Envelope(key, [header])
     return Envelope(key, [])

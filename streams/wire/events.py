@@ -60,7 +60,7 @@ def decode_line(line: bytes, *, max_future_skew_ms: int = MAX_FUTURE_SKEW_MS) ->
     if isinstance(record, Rejected):
         return record
     field = "timestamp" if record.get("receivedAt") is None else "receivedAt"
-    received_ms = _moment(record.get(field), field, line)
+    received_ms = moment_in(record.get(field), field, line)
     return _event(record, line, received_ms, f"{field} {_MOMENT}", max_future_skew_ms, None)
 
 
@@ -92,7 +92,7 @@ def _event(
     kind = get("type")
     if type(kind) is not str or kind not in _NAMES:
         return Rejected(Reason.UNKNOWN_TYPE, f"type must be one of {', '.join(_NAMES)}")
-    contact_id = _contact_id(get("userId"), get("anonymousId"))
+    contact_id = contact_id_of(get("userId"), get("anonymousId"))
     if isinstance(contact_id, Rejected):
         return contact_id
     message_id = get("messageId")
@@ -132,7 +132,7 @@ def _event(
     )
 
 
-def _contact_id(user_id: Any, anonymous_id: Any) -> str | Rejected:
+def contact_id_of(user_id: Any, anonymous_id: Any) -> str | Rejected:
     """``userId`` goes first; what is neither a text with something in it nor an integer counts as absent."""
     known = _id_text(user_id)
     if known:
@@ -175,7 +175,7 @@ def _event_time(
     written: Any, value: bytes, received_ms: int, max_future_skew_ms: int, now_ms: int | None
 ) -> int | Rejected:
     """The event time in milliseconds, never later than the received time."""
-    time_ms = _moment(written, "timestamp", value, received_ms)
+    time_ms = moment_in(written, "timestamp", value, received_ms)
     if time_ms is None:
         return Rejected(Reason.BAD_TIMESTAMP, f"timestamp {_MOMENT}")
     if time_ms > received_ms + max_future_skew_ms:
@@ -191,7 +191,7 @@ def _too_far_ahead(reason: Reason, ahead_ms: int, allowed_ms: int) -> Rejected:
     return Rejected(reason, f"{what} is {ahead_ms} ms ahead of {of_what}: at most {allowed_ms} ms are taken")
 
 
-def _moment(written: Any, field: str, value: bytes, absent: int | None = None) -> int | None:
+def moment_in(written: Any, field: str, value: bytes, absent: int | None = None) -> int | None:
     """The moment that a field names, in milliseconds; None if it names none, and ``absent`` if there is no field."""
     try:
         if type(written) is str:

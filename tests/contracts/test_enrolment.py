@@ -12,7 +12,9 @@ async def test_a_name_keeps_its_number_and_its_moment(store: ContactStore) -> No
     assert first["a"].number != first["b"].number
 
 
-async def test_a_name_that_was_dropped_comes_back_under_a_number_never_given_before(store: ContactStore) -> None:
+async def test_a_name_that_was_dropped_comes_back_under_a_number_never_given_before(
+    store: ContactStore,
+) -> None:
     before = await store.enrol("features", ["a", "b"], 1000, keep_others=False)
     await store.enrol("features", ["b"], 2000, keep_others=False)
     after = await store.enrol("features", ["a", "b"], 3000, keep_others=False)
@@ -45,7 +47,9 @@ async def test_versions_are_read_without_registering(store: ContactStore) -> Non
 async def test_who_looks_at_a_partition_does_not_take_it(store: ContactStore) -> None:
     assert (await store.peek(0)).fence == 0
     taken = await store.take(0)
-    await store.commit(Commit(partition=0, fence=taken.fence, clock_ms=5, wakes={"u": 7}, offsets={"events": (0, 3)}))
+    await store.commit(
+        Commit(partition=0, fence=taken.fence, clock_ms=5, wakes={"u": 7}, offsets={"events": (0, 3)})
+    )
     seen = await store.peek(0)
     assert (seen.fence, seen.clock_ms, seen.next_wake_ms, seen.offsets) == (taken.fence, 5, 7, {"events": 3})
     await store.commit(Commit(partition=0, fence=taken.fence, clock_ms=6))

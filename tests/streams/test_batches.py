@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError
@@ -198,15 +199,14 @@ async def test_an_error_of_the_group_does_not_end_membership_in_silence(
 ) -> None:
     topics, storage = _sources(new_topic, 2), Storage()
     async with worker(kafka, unique, topics, storage) as first:
-        thread = first.consumer._thread
-        coordinator = thread._consumer._coordinator
+        coordinator: Any = first.reader._thread._ensure_consumer()._coordinator
 
         async def strike() -> None:
             # In the middle of its work, as an error that it cannot handle itself does.
             coordinator._heartbeat_task.cancel()
             coordinator._heartbeat_task = asyncio.ensure_future(_fail())
 
-        await first.consumer.in_thread(strike())
+        await first.reader.in_thread(strike())
         async with worker(kafka, unique, topics, storage) as second:
             await until(
                 lambda: len(second.assignment.runners or ()) == 1 == len(first.assignment.runners or ()), 20

@@ -1,5 +1,7 @@
 """What waits for a lane: complete, in order, bounded."""
 
+from collections.abc import Callable
+
 import pytest
 from aiokafka import ConsumerRecord
 from faust.types import TP
@@ -77,7 +79,7 @@ def test_what_was_fetched_before_the_last_seek_is_dropped(inbox: Inbox) -> None:
 
 @pytest.mark.parametrize("known_first", [True, False])
 def test_a_batch_that_was_lost_before_the_first_one_is_noticed(inbox: Inbox, *, known_first: bool) -> None:
-    steps = [lambda: inbox.begin({"events": 0}), lambda: inbox.put(_batch(5, 5))]
+    steps: list[Callable[[], None]] = [lambda: inbox.begin({"events": 0}), lambda: inbox.put(_batch(5, 5))]
     for step in steps if known_first else reversed(steps):
         step()
     with pytest.raises(Gap):
