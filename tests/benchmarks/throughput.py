@@ -1,6 +1,7 @@
 """How many events a second from a topic that is full, and at what cost."""
 
 import asyncio
+import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,9 +24,9 @@ async def worker_throughput(site: Site, workload: Workload, count: int) -> dict[
     installation = site.installation(workload, "events")
     await fill(installation, sent)
     with worker(installation) as started, Sampler({**site.pids, "worker": started.pid}) as sampler:
-        await _until_taken(installation, 1)
+        await _until_taken(installation, 1, started)
         begin, done = time.time(), installation.taken()
-        await _until_taken(installation, count)
+        await _until_taken(installation, count, started)
         await _until_published(installation, transitions)
         end = time.time()
         used = sampler.between(begin, end)
@@ -68,7 +69,7 @@ def _peer_environment(installation: Installation, count: int) -> dict[str, str]:
     }
 
 
-async def _written(path: Path, started: Any, log: Path) -> tuple[float, float]:
+async def _written(path: Path, started: subprocess.Popen[bytes], log: Path) -> tuple[float, float]:
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         if started.poll() is not None:
@@ -84,9 +85,11 @@ def _text(path: Path) -> str:
     return path.read_text(errors="replace") if path.exists() else ""
 
 
-async def _until_taken(installation: Installation, count: int) -> None:
+async def _until_taken(installation: Installation, count: int, started: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + PATIENCE_S
     while installation.taken() < count:
+        if started.poll() is not None:
+            raise RuntimeError(f"the worker ended: {installation.workers[-1].said()}")
         if time.monotonic() > until:
             raise TimeoutError(f"not done within {PATIENCE_S:.0f} s: {installation.workers[-1].said()}")
         await asyncio.sleep(LOOK_S)
