@@ -10,6 +10,8 @@ two moments, since before it one of them is still false; two true ones give the 
 early, never too late.
 """
 
+from rules.durations import LAST_MS
+
 SHIFT_MS = 62_135_596_800_001
 """Added to milliseconds since 1970: the first moment of the year 1 becomes 1."""
 
@@ -37,6 +39,7 @@ def holds_from(now: int, start: int) -> int:
 
 
 def change_ms(verdict: int) -> int | None:
-    """The Unix moment, in milliseconds, before which time alone changes nothing; None: it never does."""
-    moment = abs(verdict)
-    return None if moment >= ALWAYS else moment - SHIFT_MS
+    """The Unix moment, in milliseconds, before which time alone changes nothing; None: it never does, or not before
+    the year 10000, which no clock here reaches."""
+    moment = abs(verdict) - SHIFT_MS
+    return None if moment > LAST_MS else moment
