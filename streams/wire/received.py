@@ -21,6 +21,8 @@ def received_time(headers: Iterable[tuple[str, bytes | None]], record_timestamp_
         if name == RECEIVED_AT and value is not None:
             found = value
     if found is not None:
+        if found.isdigit() and len(found) <= 18:  # as our own producers write it
+            return int(found)
         number = _DECIMAL.fullmatch(found)
         return int(number[1]) if number else None
     if record_timestamp_ms is None or record_timestamp_ms < 0:
