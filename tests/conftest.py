@@ -1,6 +1,7 @@
 """Fixtures of the integration tests. A test that asks for one of these is marked `integration` by that alone."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,11 @@ import pytest
 from tests.servers import Topics, empty_database, own_kafka, own_redis, unique_name
 
 _REAL = {"kafka", "redis_url"}
+
+
+# A shell lets what it runs in the background ignore Ctrl-C, and so would every program that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
