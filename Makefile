@@ -1,6 +1,6 @@
 # `make` lists the targets. Every target that needs the virtual environment makes it first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs check lint format types imports shell hooks lock wheel clean
+.PHONY: help setup demo test docs bench check lint format types imports shell hooks lock wheel clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
