@@ -25,7 +25,7 @@ from streams.errors import PartitionStopped
 
 logger = get_logger(__name__)
 
-GATHER_MS = 10
+GATHER_MS = 16
 """How long the broker waits for more, while records come."""
 GATHER_BYTES = 64 * 1024
 """How much is worth no more waiting."""
