@@ -1,7 +1,6 @@
 """The Faust app: what of Faust is used, and how it is set."""
 
 import tempfile
-import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -14,6 +13,7 @@ from yarl import URL
 from streams.agents import add_ingest
 from streams.assignment import Assignment
 from streams.batches import BatchConsumer, BatchTopic, BatchTransport
+from streams.clock import Clock
 from streams.connections import KafkaConnection
 from streams.runner import Lane
 
@@ -68,16 +68,14 @@ def build_app(
     topics: tuple[str, ...],
     make_lane: Callable[[int], Lane],
     *,
-    wake_delay_ms: int | None = 500,
+    clock: Clock,
     instance: str | None = None,
     session_s: float = SESSION_S,
-    wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> SegmentsApp:
     """An app that reads the source topics as a member of the group, each partition through a lane of its own.
 
-    ``wake_delay_ms``: how far the clock of a partition that has been read to its end stays behind the wall clock;
-    None: the wall clock does not move it. ``instance``: a name that no other worker of the group has; one that was
-    killed and starts again under it has its partitions back at once, and not only when its session has run out.
+    ``instance``: a name that no other worker of the group has; one that was killed and starts again under it has its
+    partitions back at once, and not only when its session has run out.
     To be called, and started, in a running event loop.
     """
     servers = [URL(f"kafka://{server}") for server in connection.bootstrap_servers]
@@ -100,7 +98,7 @@ def build_app(
     )
     app.connection, app.instance = connection, instance
     app.transport = BatchTransport(servers, app)
-    app.assignment = assignment = Assignment(topics, make_lane, wall_ms, wake_delay_ms)
+    app.assignment = assignment = Assignment(topics, make_lane, clock)
     add_ingest(app, topics, assignment)
 
     async def assigned(_app: Any, /, *tps: Any, signal: Any, **_: Any) -> None:  # noqa: ARG001

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.batches import BatchConsumer
+from streams.clock import Clock
 from streams.fetching import Batch
 from streams.progress import Standing
 from streams.runner import Lane, LaneRunner
@@ -27,18 +28,16 @@ class Assignment:
         self,
         topics: Sequence[str],
         make_lane: Callable[[int], Lane],
-        wall_ms: Callable[[], int],
-        wake_delay_ms: int | None,
+        clock: Clock,
     ) -> None:
-        """``topics``: the sources, whose partitions of the same number belong together. ``wake_delay_ms``: None where
-        the wall clock moves no partition."""
+        """``topics``: the sources, whose partitions of the same number belong together."""
         self.runners: Mapping[int, LaneRunner] | None = None
         """By partition; None while the group has not said which are ours."""
         self._ends: dict[TP, int] = {}
         """The offset after the last record of each source partition, when the broker was last asked."""
         self._topics = topics
         self._make_lane = make_lane
-        self._wall_ms, self._wake_delay_ms = wall_ms, wake_delay_ms
+        self._clock = clock
         self._watching: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -90,7 +89,7 @@ class Assignment:
             runner.deliver(batch)
 
     def _runner(self, number: int, reader: BatchConsumer) -> LaneRunner:
-        return LaneRunner(number, self._topics, self._make_lane, reader, self._wall_ms, self._wake_delay_ms)
+        return LaneRunner(number, self._topics, self._make_lane, reader, self._clock)
 
     async def _watch(self, reader: BatchConsumer) -> None:
         """Asks for the ends, also of partitions that are not being fetched."""

@@ -8,7 +8,6 @@ delay, a busy one in batches that are worth their cost, and no timer runs here.
 # ruff: noqa: ARG002, SLF001 - the seam; tests/streams/test_seam.py fails when it moves
 
 import asyncio
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import get_logger
 
+from streams.clock import wall_ms
 from streams.errors import PartitionStopped
 
 logger = get_logger(__name__)
@@ -52,6 +52,9 @@ class Batch:
     end: int
     """The offset to go on from."""
     records: Sequence[ConsumerRecord]
+    ends: Mapping[str, int]
+    """Up to where each of the partition's topics has been handed on, this batch included, if the broker had no more
+    of it then. One that is not named may have more."""
 
 
 @dataclass(slots=True)
@@ -70,6 +73,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._marks: dict[TP, _Mark] = {}
+        self._together: dict[int, list[TP]] = {}
+        """What is read of each partition number."""
         self._patience_s = QUIET_MS / 1000
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
@@ -94,6 +99,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     def begin_assignment(self, assigned: Iterable[TP]) -> None:
         """Forgets the partitions of before, and holds the new ones until ``go_to``."""
         self._marks.clear()
+        self._together.clear()
         self._ensure_consumer().pause(*(TopicPartition(*tp) for tp in assigned))
 
     async def fetch(self) -> list[Batch]:
@@ -113,7 +119,14 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             return []
         self._tune(fetcher, gather=bool(fetched))
         # No await from here on: what is handed on and what is said of it (``at_end``) must agree.
-        return [batch for tp, records in fetched.items() if (batch := self._batch(tp, records))]
+        ends: dict[int, dict[str, int]] = {tp.partition: {} for tp in fetched}
+        batches = [self._batch(tp, records, ends[tp.partition]) for tp, records in fetched.items()]
+        now_ms = wall_ms()
+        for number, found in ends.items():
+            for tp in self._together.get(number, ()):
+                if self._is_read(tp, now_ms):
+                    found[tp.topic] = self._marks[tp].end
+        return [batch for batch in batches if batch is not None]
 
     def _tune(self, fetcher: Any, *, gather: bool) -> None:
         if gather:
@@ -123,12 +136,12 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = 1, QUIET_MS
             self._patience_s = 1.0
 
-    def _batch(self, tp: TP, records: Sequence[ConsumerRecord]) -> Batch | None:
+    def _batch(self, tp: TP, records: Sequence[ConsumerRecord], ends: Mapping[str, int]) -> Batch | None:
         mark, state = self._marks.get(tp), self._state_of(tp)
         if mark is None or state is None or not state.has_valid_position:
             return None
         start, mark.end = mark.end, state.position
-        return Batch(TP(*tp), mark.epoch, start, mark.end, records)
+        return Batch(TP(*tp), mark.epoch, start, mark.end, records, ends)
 
     async def go_to(self, offsets: Mapping[TP, int | None], epoch: int) -> dict[TP, int]:
         """Reads the partitions from these offsets on (None: the beginning); returns from where it is.
@@ -142,6 +155,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         for tp, place in places.items():
             consumer.seek(TopicPartition(*tp), place)
             self._marks[tp] = _Mark(epoch, place)
+        for number in {tp.partition for tp in places}:
+            self._together[number] = [tp for tp in places if tp.partition == number]
         self.release(places)
         return places
 
@@ -151,27 +166,34 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer.pause(*self._assigned(tps))
 
     def release(self, tps: Iterable[TP]) -> None:
-        """Goes on fetching."""
+        """Goes on fetching. What the broker said before that there is does not count any more."""
         consumer = self._ensure_consumer()
+        for tp in tps:
+            if (state := self._state_of(tp)) is not None:
+                state.timestamp = None
         consumer.resume(*self._assigned(tps))
         consumer._fetcher._notify(consumer._fetcher._wait_consume_future)
 
     async def at_end(self, done: Mapping[TP, int]) -> int | None:
         """The present moment (milliseconds UTC), if the broker has nothing that is not done; None if it may have."""
-        fetcher = self._ensure_consumer()._fetcher
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_ms()
         for tp, offset in done.items():
-            mark, state = self._marks.get(tp), self._state_of(tp)
-            if mark is None or mark.end != offset or tp in fetcher._records:
-                return None
-            if state is None or not state.has_valid_position or state.highwater is None:
-                return None
-            # The end that counts is that of decided transactions.
-            if state.position < (state.lso if state.lso is not None else state.highwater):
-                return None
-            if now_ms - (state.timestamp or 0) > FRESH_MS:
+            mark = self._marks.get(tp)
+            if mark is None or mark.end != offset or not self._is_read(tp, now_ms):
                 return None
         return now_ms
+
+    def _is_read(self, tp: TP, now_ms: int) -> bool:
+        """Whether, by the broker's latest answer, it has no more of a partition than has been handed on."""
+        state = self._state_of(tp)
+        if state is None or not state.has_valid_position or state.highwater is None or state.paused:
+            return False
+        # The end that counts is that of decided transactions.
+        if state.position < (state.lso if state.lso is not None else state.highwater):
+            return False
+        if now_ms - (state.timestamp or 0) > FRESH_MS:
+            return False
+        return tp not in self._ensure_consumer()._fetcher._records
 
     async def check_group(self) -> None:
         """Lets membership of the group go on after an error: aiokafka waits until somebody has looked at it.

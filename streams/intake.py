@@ -1,8 +1,11 @@
 """A fetched batch, sorted: events to take, records to send on to their contact's partition, dead letters."""
 
-from collections.abc import Callable, Sequence
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from typing import Protocol
 
 from aiokafka.partitioner import murmur2
@@ -36,6 +39,25 @@ class Taken:
     """Records that were sent on twice, and are dropped."""
     forwarded: dict[int, int] | None = None
     """Source partition -> offset of the last record sent on from it; None: as before."""
+
+
+def together(parts: Iterable[Taken]) -> Taken:
+    """What several topics' batches hold: the events in the order of received times, each topic's in its own order."""
+    first, *others = parts
+    if not others:
+        return first
+    every = [first, *others]
+    rejected: Counter[str] = Counter()
+    for taken in every:
+        rejected.update(taken.rejected)
+    return Taken(
+        list(heapq.merge(*(taken.events for taken in every), key=attrgetter("received_ms"))),
+        [output for taken in every for output in taken.forwards],
+        [output for taken in every for output in taken.dead_letters],
+        rejected,
+        sum(taken.repeated for taken in every),
+        next((taken.forwarded for taken in every if taken.forwarded is not None), None),
+    )
 
 
 @lru_cache(maxsize=65_536)

@@ -5,7 +5,7 @@ commit, after which its outputs are published. It knows no framework: workers, t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,7 +16,7 @@ from rules.catalog import Catalog
 from rules.event import Event
 from rules.step import Step
 from streams.contacts import Contacts, Work, memberships
-from streams.intake import Intake, Record, Taken
+from streams.intake import Intake, Record, together
 from streams.observer import Observer
 from streams.outbox import Entry, Output, Publisher, PublishFailed, decode_entry, encode_entry, unpublished
 from streams.redefinition import META_FIELD, Epoch, next_epoch
@@ -84,18 +84,22 @@ class Lane:
             await self._begin()
             return dict(self._offsets)
 
-    async def handle(self, topic: str, records: Sequence[Record]) -> None:
-        """Takes a fetched batch of one source topic, in order; returns when it is committed and all that follows from
-        it is acknowledged.
+    async def handle(self, records: Mapping[str, Sequence[Record]]) -> None:
+        """Takes fetched records of one source topic or of both, each topic's in order, and all of them in the order of
+        received times; returns when they are committed and all that follows from them is acknowledged.
 
         Raises PartitionMoved where the stored state is no longer the one that this lane knows: drop the lane, and make
-        another if the partition is still one's own. After any other exception hand the same batch over again.
+        another if the partition is still one's own. After any other exception hand the same records over again.
         """
         async with self._guarded():
-            expected = self._offsets.get(topic)
-            fresh = [record for record in records if expected is None or record.offset >= expected]
+            fresh = {topic: self._fresh(topic, of_topic) for topic, of_topic in records.items()}
+            fresh = {topic: of_topic for topic, of_topic in fresh.items() if of_topic}
             if fresh:
-                await self._take(topic, fresh)
+                await self._take(fresh)
+
+    def _fresh(self, topic: str, records: Sequence[Record]) -> Sequence[Record]:
+        expected = self._offsets.get(topic)
+        return [record for record in records if expected is None or record.offset >= expected]
 
     async def tick(self, clock_ms: int | None) -> bool:
         """Moves the partition's clock to a moment, where it has been read to its end (None: leaves the clock where it
@@ -118,26 +122,32 @@ class Lane:
     def _wakes_due(self) -> bool:
         return self.next_wake_ms is not None and self.next_wake_ms < self.clock_ms
 
-    async def _take(self, topic: str, records: Sequence[Record]) -> None:
-        on = self._on
-        taken = self._intake.take(topic, records, on.wall_ms(), self._contacts.knows)
+    async def _take(self, records: Mapping[str, Sequence[Record]]) -> None:
+        on, offsets = self._on, self._offsets
+        now_ms = on.wall_ms()
+        taken = together(
+            self._intake.take(topic, of_topic, now_ms, self._contacts.knows)
+            for topic, of_topic in records.items()
+        )
         if taken.forwards:
             # Before the commit, so that none is lost; whoever reads them drops those that come twice.
             await self._publish(taken.forwards)
         work = Work(self.clock_ms)
         await self._bring_in((event.contact_id for event in taken.events), work)
         self._fold(taken.events, work)
-        offset = records[-1].offset + 1
         outputs = [*self._transitions(work), *taken.dead_letters]
         commit = self._commit(work, outputs)
-        commit.offsets = {topic: (self._offsets.get(topic, records[0].offset), offset)}
+        commit.offsets = {
+            topic: (offsets.get(topic, of_topic[0].offset), of_topic[-1].offset + 1)
+            for topic, of_topic in records.items()
+        }
         if taken.forwarded is not None:
             commit.meta[FORWARDED_FIELD] = msgspec.msgpack.encode(taken.forwarded)
         await self._finish(commit, outputs, work)
-        self._offsets[topic] = offset
+        offsets.update((topic, after) for topic, (_, after) in commit.offsets.items())
         if taken.forwarded is not None:
             self._intake.forwarded = taken.forwarded
-        self._observe(topic, len(records), taken, work)
+        on.observer.batch(self.partition, sum(map(len, records.values())), taken, work)
 
     def _fold(self, events: Sequence[Event], work: Work) -> None:
         take, delay_ms = self._contacts.take, self._on.wake_delay_ms
@@ -310,9 +320,6 @@ class Lane:
         await self._publish_left_over(state.outbox)
         await self._adopt_definitions(state.meta.get(META_FIELD))
         self._begun = True
-
-    def _observe(self, topic: str, records: int, taken: Taken, work: Work) -> None:
-        self._on.observer.batch(topic, self.partition, records, taken, work)
 
 
 class Pauses:

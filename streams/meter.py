@@ -23,8 +23,8 @@ class Meter:
         self._forwarded_twice = metrics.events.labels("forwarded_twice")
         self._dead = metrics.events.labels("dead_letter")
 
-    def batch(self, topic: str, partition: int, records: int, taken: Taken, work: Work) -> None:  # noqa: ARG002
-        """A fetched batch was taken."""
+    def batch(self, partition: int, records: int, taken: Taken, work: Work) -> None:
+        """Fetched records were taken."""
         self._metrics.batch_records.observe(records)
         for outcome, count in work.outcomes.items():
             if count:

@@ -9,8 +9,8 @@ from streams.intake import Taken
 class Observer(Protocol):
     """Called once per piece of work, never per event."""
 
-    def batch(self, topic: str, partition: int, records: int, taken: Taken, work: Work) -> None:
-        """A fetched batch was taken."""
+    def batch(self, partition: int, records: int, taken: Taken, work: Work) -> None:
+        """Fetched records were taken."""
         ...
 
     def published(self, partition: int, work: Work) -> None:
@@ -33,7 +33,7 @@ class Observer(Protocol):
 class Unobserved:
     """For tools and tests that need no metrics."""
 
-    def batch(self, topic: str, partition: int, records: int, taken: Taken, work: Work) -> None:
+    def batch(self, partition: int, records: int, taken: Taken, work: Work) -> None:
         """Ignored."""
 
     def published(self, partition: int, work: Work) -> None:

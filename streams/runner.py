@@ -14,6 +14,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from streams.clock import Clock
 from streams.errors import StreamsError
 from streams.fetching import Batch
 from streams.inbox import Inbox
@@ -30,6 +31,9 @@ LOST_PAUSE_S = 2.0
 """The least pause after somebody else took the partition: the group decides meanwhile whose it is."""
 WAKE_PACE_S = 0.05
 """The least time between two looks at a quiet partition's clock: what is due within it is done together."""
+FIRST_ASK_S = 0.01
+LAST_ASK_S = 0.5
+"""Between two questions whether a topic has more, without which the others' records cannot be taken; it doubles."""
 
 _epochs = itertools.count(1)
 
@@ -48,8 +52,8 @@ class Lane(Protocol):
         """Takes the partition; the offsets to read the topics from (absent: the beginning)."""
         ...
 
-    async def handle(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
-        """Takes records; returns when all that follows from them is safe."""
+    async def handle(self, records: Mapping[str, Sequence[ConsumerRecord]]) -> None:
+        """Takes records of each topic; returns when all that follows from them is safe."""
         ...
 
     async def tick(self, clock_ms: int | None) -> object:
@@ -76,11 +80,8 @@ class LaneRunner:
         topics: Sequence[str],
         make_lane: Callable[[int], Lane],
         reader: Reader,
-        wall_ms: Callable[[], int],
-        wake_delay_ms: int | None,
+        clock: Clock,
     ) -> None:
-        """``wake_delay_ms``: how far the clock of a partition that is read to its end stays behind the wall clock;
-        None: the wall clock does not move it."""
         self.partition = partition
         self.trouble: str | None = None
         """Why the partition stands still, for people; None while it does not."""
@@ -88,13 +89,17 @@ class LaneRunner:
         """The offset that each source goes on from: all before it is processed."""
         self._tps = {topic: TP(topic, partition) for topic in topics}
         self._make_lane, self._reader = make_lane, reader
-        self._wall_ms, self._wake_delay_ms = wall_ms, wake_delay_ms
-        everything = list(self._tps.values())
-        self._inbox = Inbox(lambda: reader.hold(everything), lambda: reader.release(everything))
+        self._clock = clock
+        self._inbox = Inbox(
+            lambda topic: reader.hold([self._tps[topic]]),
+            lambda topic: reader.release([self._tps[topic]]),
+            clock,
+        )
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._pause_s = SHORTEST_PAUSE_S
         self._looked_at = 0.0
+        self._ask_again_s = FIRST_ASK_S
 
     @property
     def waiting(self) -> int:
@@ -159,16 +164,18 @@ class LaneRunner:
             self._move(tp, offset)
         while not self._stopping.is_set():
             self._inbox.arrived.clear()
-            work = self._inbox.take()
-            if work is not None:
-                topic, records, end = work
-                await lane.handle(topic, records)
-                self._move(self._tps[topic], end)
+            parts = self._inbox.take()
+            if parts:
+                await lane.handle({part.topic: part.records for part in parts})
+                for part in parts:
+                    self._move(self._tps[part.topic], part.end)
                 self._got_on()
             if lane.has_work:
                 await lane.tick(None)
                 self._got_on()
-            elif work is None and not await self._pass_time(lane):
+            elif self._inbox.missing is not None:
+                await self._ask_for(self._inbox.missing)
+            elif not parts and not await self._pass_time(lane):
                 await self._wait(lane)
 
     def _move(self, tp: TP, offset: int) -> None:
@@ -178,26 +185,43 @@ class LaneRunner:
     def _got_on(self) -> None:
         self.trouble = None
         self._pause_s = SHORTEST_PAUSE_S
+        self._ask_again_s = FIRST_ASK_S
+
+    async def _ask_for(self, topic: str) -> None:
+        """Asks whether there is more of a topic that is missing; waits a moment if that is not known to be so."""
+        tp = self._tps[topic]
+        offset = self.position[tp]
+        if await self._reader.at_end({tp: offset}) is not None:
+            self._inbox.is_read(topic, offset)
+            return
+        pause_s, self._ask_again_s = self._ask_again_s, min(2 * self._ask_again_s, LAST_ASK_S)
+        if pause_s == LAST_ASK_S:
+            self.trouble = (
+                f"waits for {topic}: there is more of it, or the broker does not say that there is none"
+            )
+        await self._arrival(pause_s)
 
     async def _pass_time(self, lane: Lane) -> bool:
         """Lets a quiet partition's clock go on, if something is due then; returns whether that was so."""
         now = asyncio.get_running_loop().time()
-        if self._wake_delay_ms is None or self._due_in_s(lane) > 0 or now < self._looked_at + WAKE_PACE_S:
+        delay_ms = self._clock.wake_delay_ms
+        if delay_ms is None or self._due_in_s(lane) > 0 or now < self._looked_at + WAKE_PACE_S:
             return False
         self._looked_at = now
         # The moment for which it is sure, not the present one: in between a record may have come.
         sure_ms = await self._reader.at_end(self.position)
         if sure_ms is None or self._inbox.arrived.is_set():
             return False
-        await lane.tick(sure_ms - self._wake_delay_ms)
+        await lane.tick(sure_ms - delay_ms)
         self._got_on()
         return True
 
     def _due_in_s(self, lane: Lane) -> float:
         """How long until the clock goes beyond the next wake."""
-        if lane.next_wake_ms is None or self._wake_delay_ms is None:
+        delay_ms = self._clock.wake_delay_ms
+        if lane.next_wake_ms is None or delay_ms is None:
             return float("inf")
-        return (lane.next_wake_ms + self._wake_delay_ms + 1 - self._wall_ms()) / 1000
+        return (lane.next_wake_ms + delay_ms + 1 - self._clock.wall_ms()) / 1000
 
     async def _wait(self, lane: Lane) -> None:
         """Waits for a batch, for the next wake, or for the end."""
@@ -209,7 +233,11 @@ class LaneRunner:
             return
         pace_s = max(due_in_s, self._looked_at + WAKE_PACE_S - loop.time(), 0)
         # At most a day: the wall clock may be set meanwhile.
-        timer = loop.call_later(min(pace_s, 86_400), self._inbox.arrived.set)
+        await self._arrival(min(pace_s, 86_400))
+
+    async def _arrival(self, longest_s: float) -> None:
+        """Waits for a batch, or the end, but no longer than this."""
+        timer = asyncio.get_running_loop().call_later(longest_s, self._inbox.arrived.set)
         try:
             await self._inbox.arrived.wait()
         finally:

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import gc
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from rules.segment import Segment
+from streams.clock import wall_ms
 from streams.errors import ConfigurationError, RetryLater
 from streams.health import HealthServer
 from streams.lane import Deployment, Lane
@@ -27,11 +27,6 @@ logger = logging.getLogger(__name__)
 
 MEMBERS_EVERY_S = 10.0
 """How often the sizes of segments are asked for."""
-
-
-def wall_ms() -> int:
-    """The wall clock, in milliseconds UTC since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 async def serve(settings: Settings, segments: Sequence[Segment], stop: asyncio.Event | None = None) -> None:

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol, TypeVar
 
 from streams.app import SegmentsApp, build_app
+from streams.clock import Clock
 from streams.connections import KafkaConnection, knock
 from streams.errors import RetryLater, StreamsError
 from streams.metrics import Metrics
@@ -80,10 +81,13 @@ async def work(
             make_lane = await patiently(open_, stop, patience_s)
             if make_lane is None:
                 return
-            delay_ms = settings.wake_delay_ms if settings.clock is ClockSource.WALL else None
+            clock = Clock(
+                settings.wake_delay_ms if settings.clock is ClockSource.WALL else None,
+                settings.max_future_skew_ms,
+            )
             app = build_app(
                 connection, settings.group, names.sources, make_lane,
-                wake_delay_ms=delay_ms, instance=settings.instance,
+                clock=clock, instance=settings.instance,
             )  # fmt: skip
             await run(app, Standings(progress, metrics), stop)
 

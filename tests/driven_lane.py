@@ -129,7 +129,7 @@ class DrivenLane:
         self.lane = Lane(PARTITION, self._deployment)
 
     async def handle(self, records: Sequence[KafkaRecord]) -> None:
-        await self.lane.handle(TOPICS.events, records)
+        await self.lane.handle({TOPICS.events: records})
 
     async def pass_wakes(self) -> None:
         """All that the clock has gone beyond."""

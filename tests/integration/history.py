@@ -2,7 +2,7 @@
 
 All of it is exact: received times never go back, so that what follows does not depend on how far the worker is when.
 Contacts that come under wrong keys are the exception, since those records take a detour, and who knows how long it is:
-they do only what no window looks at, and their records were received so early that they move no clock.
+they do only what no window looks at.
 """
 
 import json
@@ -94,7 +94,7 @@ class _Maker:
         number = self._chance.randrange(60)
         sent = self._of(f"moved-{number}", {"type": "track", "event": "Ticket Opened"})
         # Always the same wrong key, so that they stay in order.
-        return Sent(b"session-%d" % (number * 7), sent.value, START_MS)
+        return Sent(b"session-%d" % (number * 7), sent.value, self._now_ms)
 
     def _usual(self) -> Sent:
         chance = self._chance

@@ -107,14 +107,15 @@ class Installation:
         pause_s: float = 0,
         at_once: int = 100,
         hurry: asyncio.Event | None = None,
+        topic: str | None = None,
     ) -> None:
-        """Puts records on the events topic, in order within a partition, with a pause after every so many until
-        ``hurry`` is set."""
+        """Puts records on a topic (None: that of the events), in order within a partition, with a pause after every so
+        many until ``hurry`` is set."""
         async with AIOKafkaProducer(bootstrap_servers=self.kafka, linger_ms=2) as producer:
             for some in batched(sent, at_once):
                 waiting = [
                     await producer.send(
-                        self.topics.events, record.value, key=record.key, headers=[received_at_header(record.received_ms)],
+                        topic or self.topics.events, record.value, key=record.key, headers=[received_at_header(record.received_ms)],
                         partition=0 if record.key is None else home(record.key.decode(), self.partitions),
                     )
                     for record in some

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from streams.app import SegmentsApp, build_app
+from streams.clock import Clock
 from streams.connections import KafkaConnection
 from streams.store import FenceLost
 
@@ -30,6 +31,8 @@ class Storage:
     def __init__(self) -> None:
         self.offsets: dict[int, dict[str, int]] = defaultdict(dict)
         self.taken: dict[int, list[tuple[str, int, bytes | None]]] = defaultdict(list)
+        self.batches: dict[int, list[Mapping[str, Sequence[ConsumerRecord]]]] = defaultdict(list)
+        """What each lane was given at once."""
         self.fences: dict[int, int] = defaultdict(int)
         self.ticks: dict[int, list[int | None]] = defaultdict(list)
         self.lanes: dict[int, RecordingLane] = {}
@@ -70,15 +73,18 @@ class RecordingLane:
         self._fence = self._storage.fences[self._partition]
         return dict(self._storage.offsets[self._partition])
 
-    async def handle(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+    async def handle(self, records: Mapping[str, Sequence[ConsumerRecord]]) -> None:
         if self._storage.before is not None:
-            await self._storage.before(self._partition, topic, records)
+            for topic, of_topic in records.items():
+                await self._storage.before(self._partition, topic, of_topic)
         if self._storage.fences[self._partition] != self._fence:
             raise FenceLost(self._partition, self._fence)
-        self._storage.taken[self._partition].extend(
-            (topic, record.offset, record.value) for record in records
-        )
-        self._storage.offsets[self._partition][topic] = records[-1].offset + 1
+        self._storage.batches[self._partition].append(records)
+        for topic, of_topic in records.items():
+            self._storage.taken[self._partition].extend(
+                (topic, record.offset, record.value) for record in of_topic
+            )
+            self._storage.offsets[self._partition][topic] = of_topic[-1].offset + 1
 
     async def tick(self, clock_ms: int | None) -> None:
         self._storage.ticks[self._partition].append(clock_ms)
@@ -91,6 +97,7 @@ async def worker(
 ) -> AsyncIterator[SegmentsApp]:
     """A worker in this event loop, with a consumer thread of its own."""
     options.setdefault("session_s", 6.0)
+    options.setdefault("clock", Clock())
     app = build_app(KafkaConnection((kafka,)), group, topics, storage.lane, **options)
     await app.start()
     try:

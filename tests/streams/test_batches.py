@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError
 
+from streams.clock import Clock
 from streams.progress import Standing
 from tests.servers import Topics
 from tests.streams.recording import Storage, produce, until, worker
@@ -159,7 +160,7 @@ async def test_time_goes_on_where_everything_is_read_and_wakes_come_in_time(
 ) -> None:
     topics, storage = _sources(new_topic, 2), Storage()
     await produce(kafka, topics[0], ["a", "b"], range(2))
-    async with worker(kafka, unique, topics, storage, wake_delay_ms=300):
+    async with worker(kafka, unique, topics, storage, clock=Clock(300)):
         await storage.until(2)
         wake_ms = _now_ms() + 1000
         storage.lanes[1].next_wake_ms = wake_ms
@@ -181,7 +182,7 @@ async def test_time_does_not_go_on_while_records_wait(kafka: str, new_topic: Top
     async def hang(_partition: int, _topic: str, _records: Sequence[ConsumerRecord]) -> None:
         await free.wait()
 
-    async with worker(kafka, unique, topics, storage, wake_delay_ms=0):
+    async with worker(kafka, unique, topics, storage, clock=Clock(0)):
         storage.before = hang
         await asyncio.sleep(0.3)
         await produce(kafka, topics[0], ["a"], [0])

@@ -91,7 +91,7 @@ async def drain(lane: Lane) -> None:
 async def test_a_batch_ends_in_its_transitions_and_time_alone_in_the_exit() -> None:
     world = World()
     lane = await world.lane(BUYER)
-    await lane.handle("events", world.records((USER, "Order Completed", 0), (OTHER, "Order Completed", 5)))
+    await lane.handle({"events": world.records((USER, "Order Completed", 0), (OTHER, "Order Completed", 5))})
     await lane.tick(START_MS + DAY_MS)
     assert [each[:3] for each in world.topics.story()] == [(USER, "buyer", True), (OTHER, "buyer", True)]
     await lane.tick(START_MS + DAY_MS + 1)
@@ -102,17 +102,17 @@ async def test_records_handed_over_again_change_nothing() -> None:
     world = World()
     lane = await world.lane(BUYER)
     records = world.records((USER, "Order Completed", 0), (USER, "Order Completed", 1))
-    await lane.handle("events", records)
-    await lane.handle("events", records)
+    await lane.handle({"events": records})
+    await lane.handle({"events": records})
     again = await world.lane(BUYER)
-    await again.handle("events", records)
+    await again.handle({"events": records})
     assert len(world.topics.story()) == 1
 
 
 async def test_a_wake_that_came_due_while_no_worker_ran_happens_at_its_moment() -> None:
     world = World()
     lane = await world.lane(BUYER)
-    await lane.handle("events", world.records((USER, "Order Completed", 0)))
+    await lane.handle({"events": world.records((USER, "Order Completed", 0))})
     later = await world.lane(BUYER)
     await later.tick(START_MS + 9 * DAY_MS)
     assert world.topics.story()[1:] == [(USER, "buyer", False, at(DAY_MS), "time")]
@@ -134,7 +134,7 @@ async def test_what_was_committed_and_not_published_is_published_once_by_the_nex
     publish, world.topics.publish = world.topics.publish, die_after  # type: ignore[method-assign,assignment]
     with pytest.raises(Killed):
         await lane.handle(
-            "events", world.records((USER, "Order Completed", 0), (OTHER, "Order Completed", 1))
+            {"events": world.records((USER, "Order Completed", 0), (OTHER, "Order Completed", 1))}
         )
     world.topics.publish = publish  # type: ignore[method-assign]
     await world.lane(BUYER)
@@ -146,7 +146,7 @@ async def test_a_failed_publishing_is_tried_again_without_what_has_arrived(arriv
     world = World()
     lane = await world.lane(BUYER)
     world.topics.fail = [arrived, 0]
-    await lane.handle("events", world.records((USER, "Order Completed", 0), (OTHER, "Order Completed", 1)))
+    await lane.handle({"events": world.records((USER, "Order Completed", 0), (OTHER, "Order Completed", 1))})
     assert [each[0] for each in world.topics.story()] == [USER, OTHER]
 
 
@@ -155,7 +155,7 @@ async def test_an_owner_from_before_can_commit_nothing() -> None:
     old = await world.lane(BUYER)
     await world.lane(BUYER)
     with pytest.raises(PartitionMoved):
-        await old.handle("events", world.records((USER, "Order Completed", 0)))
+        await old.handle({"events": world.records((USER, "Order Completed", 0))})
     with pytest.raises(PartitionMoved):
         await old.tick(START_MS)
     assert world.topics.story() == []
@@ -166,7 +166,7 @@ async def test_a_record_that_cannot_be_taken_becomes_a_dead_letter_and_the_next_
     lane = await world.lane(BUYER)
     good = world.records((USER, "Order Completed", 0))
     bad = FedRecord(1, b"k", b"{", START_MS + 10 * DAY_MS, [("trace", b"1")])
-    await lane.handle("events", [*good, bad])
+    await lane.handle({"events": [*good, bad]})
     letter = world.topics.records[(NAMES.dead_letters, 0)][0]
     headers = dict(letter.headers)
     assert (letter.key, letter.value, headers["reason"], headers["source_offset"]) == (
@@ -184,7 +184,7 @@ async def test_a_record_under_another_key_is_sent_on_once_and_taken_at_its_conta
     lane = await world.lane(BUYER)
     record = world.records((STRANGER, "Order Completed", 7))[0]
     record.key = None
-    await lane.handle("events", [record])
+    await lane.handle({"events": [record]})
     sent = world.topics.records[(NAMES.by_contact, 1)]
     assert [output.key for output in sent] == [STRANGER.encode()]
     arrived = [
@@ -192,17 +192,40 @@ async def test_a_record_under_another_key_is_sent_on_once_and_taken_at_its_conta
         for offset, out in enumerate([*sent, *sent])
     ]
     far = await world.lane(BUYER, partition=1)
-    await far.handle(NAMES.by_contact, arrived[:1])
-    await far.handle(NAMES.by_contact, arrived[1:])
+    await far.handle({NAMES.by_contact: arrived[:1]})
+    await far.handle({NAMES.by_contact: arrived[1:]})
     assert world.topics.story() == [(STRANGER, "buyer", True, at(7), "event")]
+
+
+async def test_records_of_both_topics_are_taken_in_the_order_of_received_times() -> None:
+    """What was sent on is no later than what waits in the other topic, and moves no clock over it."""
+    world = World()
+    lane = await world.lane(BUYER)
+    of_events = world.records((USER, "Order Completed", 0), (USER, "Order Completed", DAY_MS - 1))
+    by_contact = world.records(
+        (OTHER, "Order Completed", 5), (OTHER, "Order Completed", DAY_MS + 6), topic=NAMES.by_contact
+    )
+    await lane.handle({"events": of_events, NAMES.by_contact: by_contact})
+    await drain(lane)
+    # At its end the window of the first order held the second one, so nobody has left.
+    assert world.topics.story() == [
+        (USER, "buyer", True, at(0), "event"),
+        (OTHER, "buyer", True, at(5), "event"),
+        (OTHER, "buyer", False, at(DAY_MS + 5), "time"),
+        (OTHER, "buyer", True, at(DAY_MS + 6), "event"),
+    ]
+    assert await (await world.lane(BUYER)).start() == {"events": 2, NAMES.by_contact: 2}
 
 
 async def test_a_new_segment_is_judged_for_contacts_that_were_there_before() -> None:
     world = World()
     lane = await world.lane(CLICKER)
     await lane.handle(
-        "events",
-        world.records((USER, "Email Clicked", 0), (USER, "Email Clicked", 1), (OTHER, "Email Clicked", 2)),
+        {
+            "events": world.records(
+                (USER, "Email Clicked", 0), (USER, "Email Clicked", 1), (OTHER, "Email Clicked", 2)
+            )
+        }
     )
     lane = await world.lane(CLICKER, {"key": "any-click", "when": {"did": "Email Clicked", "within": "30d"}})
     await drain(lane)
@@ -217,7 +240,7 @@ async def test_a_new_segment_is_judged_for_contacts_that_were_there_before() -> 
 async def test_a_changed_segment_counts_its_version_up_and_moves_those_whom_it_moves() -> None:
     world = World()
     lane = await world.lane(CLICKER)
-    await lane.handle("events", world.records((USER, "Email Clicked", 0), (USER, "Email Clicked", 1)))
+    await lane.handle({"events": world.records((USER, "Email Clicked", 0), (USER, "Email Clicked", 1))})
     changed = {"key": "clicker", "when": {"did": "Email Clicked", "at_least": 3, "within": "7d"}}
     await drain(await world.lane(changed))
     value = world.topics.transitions()[-1]
@@ -235,12 +258,12 @@ async def test_a_changed_segment_counts_its_version_up_and_moves_those_whom_it_m
 async def test_a_segment_that_is_gone_is_left_and_goes_on_counting_when_it_comes_back() -> None:
     world = World()
     lane = await world.lane(BUYER, CLICKER)
-    await lane.handle("events", world.records((USER, "Order Completed", 0)))
+    await lane.handle({"events": world.records((USER, "Order Completed", 0))})
     await drain(await world.lane(CLICKER))
     assert world.topics.story()[-1] == (USER, "buyer", False, at(0), "definition")
     lane = await world.lane(BUYER, CLICKER)
     await drain(lane)
-    await lane.handle("events", world.records((USER, "Order Completed", 5)))
+    await lane.handle({"events": world.records((USER, "Order Completed", 5))})
     segments = [value["context"]["segment"] for value in world.topics.transitions()]
     assert [segment["sequence"] for segment in segments] == [1, 2, 3]
     assert [segment["version"] for segment in segments] == [1, 1, 2]
@@ -249,11 +272,11 @@ async def test_a_segment_that_is_gone_is_left_and_goes_on_counting_when_it_comes
 async def test_what_was_not_remembered_before_counts_from_now_on() -> None:
     world = World()
     lane = await world.lane(BUYER)
-    await lane.handle("events", world.records((USER, "Order Completed", 0), (USER, "Email Clicked", 1)))
+    await lane.handle({"events": world.records((USER, "Order Completed", 0), (USER, "Email Clicked", 1))})
     lane = await world.lane(BUYER, {"key": "one-click", "when": {"did": "Email Clicked"}})
     await drain(lane)
     assert len(world.topics.story()) == 1
-    await lane.handle("events", world.records((USER, "Email Clicked", 2)))
+    await lane.handle({"events": world.records((USER, "Email Clicked", 2))})
     assert world.topics.story()[-1] == (USER, "one-click", True, at(2), "event")
 
 
@@ -261,13 +284,13 @@ async def test_a_restart_in_the_middle_of_a_sweep_goes_on_and_repeats_nothing() 
     world = World()
     lane = await world.lane(CLICKER)
     users = [f"x{number}" for number in range(200) if home(f"x{number}", PARTITIONS) == 0][:9]
-    await lane.handle("events", world.records(*((user, "Order Completed", 3) for user in users)))
+    await lane.handle({"events": world.records(*((user, "Order Completed", 3) for user in users))})
     definitions = [CLICKER, {"key": "quiet", "when": {"did_not": "Email Clicked"}}]
     lane = await world.lane(*definitions)
     await lane.tick(None)
     await lane.tick(None)
     lane = await world.lane(*definitions)
-    await lane.handle("events", world.records((users[-1], "Email Clicked", 4)))
+    await lane.handle({"events": world.records((users[-1], "Email Clicked", 4))})
     await drain(lane)
     story = world.topics.story()
     assert sorted(each[0] for each in story if each[2]) == sorted(users)
@@ -281,7 +304,7 @@ async def test_more_contacts_than_are_kept_in_memory_make_no_difference() -> Non
     lane = await world.lane(BUYER, cached_contacts=1)
     users = [f"x{number}" for number in range(200) if home(f"x{number}", PARTITIONS) == 0][:9]
     for at_ms in range(3):
-        await lane.handle("events", world.records(*((user, "Order Completed", at_ms) for user in users)))
+        await lane.handle({"events": world.records(*((user, "Order Completed", at_ms) for user in users))})
     await lane.tick(START_MS + 3 * DAY_MS)
     await drain(lane)
     story = world.topics.story()
@@ -292,7 +315,7 @@ async def test_more_contacts_than_are_kept_in_memory_make_no_difference() -> Non
 async def test_another_name_counts_the_version_up_and_judges_nobody_anew() -> None:
     world = World()
     lane = await world.lane(BUYER)
-    await lane.handle("events", world.records((USER, "Order Completed", 0)))
+    await lane.handle({"events": world.records((USER, "Order Completed", 0))})
     lane = await world.lane({**BUYER, "name": "Buyers"})
     assert not lane.has_work
     await lane.tick(START_MS + 2 * DAY_MS)

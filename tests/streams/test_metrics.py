@@ -85,7 +85,7 @@ def test_a_batch_counts_its_records_by_what_became_of_them() -> None:
     work = Work(NOW_MS)
     work.outcomes = {Outcome.PROCESSED: 5, Outcome.REPETITION: 2, Outcome.RESERVED: 1}
     taken = Taken([event] * 8, [output] * 3, [output] * 2, {"not_json": 1, "bad_id": 1}, repeated=1)
-    meter.batch("events", 3, 14, taken, work)
+    meter.batch(3, 14, taken, work)
     counted = {
         "processed": 5,
         "repetition": 2,

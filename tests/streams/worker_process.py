@@ -6,7 +6,7 @@ Run with the settings in the environment, and the directory of the files as the 
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -35,13 +35,21 @@ class FileLane:
         self._path.write_text("".join(f"{topic} {offset} {value}\n" for topic, offset, value in kept))
         return {topic: offset + 1 for topic, offset, _ in kept}
 
-    async def handle(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
-        lines = [f"{topic} {record.offset} {(record.value or b'').decode()}\n" for record in records]
+    async def handle(self, records: Mapping[str, Sequence[ConsumerRecord]]) -> None:
+        lines = [
+            f"{topic} {record.offset} {(record.value or b'').decode()}\n"
+            for topic, of_topic in records.items()
+            for record in of_topic
+        ]
         await asyncio.sleep(float(os.environ.get("SLOW_S", "0")))
         with self._path.open("a") as file:
             file.write("".join(lines))
         await self._publisher.publish(
-            [Output(self._out, record.partition, None, record.value, []) for record in records]
+            [
+                Output(self._out, record.partition, None, record.value, [])
+                for of_topic in records.values()
+                for record in of_topic
+            ]
         )
 
     async def tick(self, clock_ms: int | None) -> None:
