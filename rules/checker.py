@@ -4,12 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import assert_never
 
-from rules.contradictions import NEGATIVE_TESTS
-from rules.errors import Finding
-from rules.loading import Located, read
-from rules.meaning import meaning
-from rules.problems import Problem
-from rules.segment import (
+from rules.conditions import (
     All,
     Any_,
     AtLeast,
@@ -25,6 +20,11 @@ from rules.segment import (
     TraitIs,
     children,
 )
+from rules.contradictions import NEGATIVE_TESTS
+from rules.errors import Finding
+from rules.loading import Located, read
+from rules.meaning import meaning
+from rules.problems import Problem
 
 
 def check(directory: str | Path) -> list[Finding]:

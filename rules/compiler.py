@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import assert_never
 
-from rules import segment as written
+from rules import conditions as written
+from rules.conditions import Condition, CountTest
 from rules.emit import Emitter
 from rules.features import Source
 from rules.leaves import (
@@ -16,7 +17,6 @@ from rules.leaves import (
     TotalCount,
     TraitTest,
 )
-from rules.segment import Condition, CountTest
 from rules.verdict import at_least
 
 NONE_AT_ALL = CountTest(low=0, high=0)

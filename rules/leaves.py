@@ -6,13 +6,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rules.conditions import CountTest
 from rules.contact import Contact
 from rules.durations import format_moment
 from rules.emit import Emitter
 from rules.features import Feature, Occurrences, PropertyValue, Source, Total, TraitValue
 from rules.features.latest import Order
 from rules.paths import Values
-from rules.segment import CountTest
 from rules.value_tests import ValueTests
 from rules.values import is_timed, predicate, timed_predicate
 from rules.verdict import SHIFT_MS

@@ -3,8 +3,7 @@
 import json
 from typing import Any, assert_never
 
-from rules.contradictions import NEGATIVE_TESTS
-from rules.segment import (
+from rules.conditions import (
     All,
     Any_,
     AtLeast,
@@ -17,9 +16,10 @@ from rules.segment import (
     None_,
     Not,
     Sample,
-    Segment,
     TraitIs,
 )
+from rules.contradictions import NEGATIVE_TESTS
+from rules.segment import Segment
 
 Form = list[Any]
 """A nested list in JSON's types: ``["leaf", ..]``, ``["not", form]``, ``["all" or "any", forms..]``."""

@@ -6,9 +6,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from rules.conditions import MODELS, Did
 from rules.kinds import KIND_KEYS, LATER_KEYS, LATER_KINDS, OTHER_KEYS
 from rules.problems import Problem, closest, shown
-from rules.segment import MODELS, Did, Segment
+from rules.segment import Segment
 from rules.value_tests import PlainTests
 
 _TAGS = {f"<{kind}>": kind for kind in MODELS}

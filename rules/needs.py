@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from rules.segment import All, Any_, AtLeast, Condition, None_, Not
+from rules.conditions import All, Any_, AtLeast, Condition, None_, Not
 from rules.text import describe
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from rules.segment import MODELS, Segment
+from rules.conditions import MODELS
+from rules.segment import Segment
 from rules.value_tests import PlainTests, ValueTests
 
 _REF = "#/definitions/"

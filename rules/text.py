@@ -5,9 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from rules.durations import DAY_MS, Moment, format_duration, format_moment
-from rules.fields import ANY_EVENT
-from rules.segment import (
+from rules.conditions import (
     All,
     Any_,
     AtLeast,
@@ -22,9 +20,10 @@ from rules.segment import (
     Not,
     Sample,
     TraitIs,
-    ValueTests,
-    Where,
 )
+from rules.durations import DAY_MS, Moment, format_duration, format_moment
+from rules.fields import ANY_EVENT
+from rules.value_tests import ValueTests, Where
 
 _SHOWN_VALUES = 10
 _PLAIN = re.compile(r"[^\W\d_][\w.@/+&' -]*")

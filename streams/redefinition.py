@@ -12,8 +12,8 @@ from hashlib import sha256
 import msgspec
 
 from rules.catalog import Catalog
+from rules.conditions import canonical
 from rules.program import Program
-from rules.segment import canonical
 from rules.step import Change, Gone
 
 META_FIELD = "definitions"

@@ -9,7 +9,7 @@ from typing import Any
 
 from rules.event import Event
 from rules.paths import event_reader
-from rules.segment import Where
+from rules.value_tests import Where
 from rules.values import predicate
 
 Fold = Callable[[dict[int, Any], Event], None]

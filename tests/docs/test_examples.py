@@ -9,9 +9,9 @@ import pytest
 
 from rules.catalog import Blueprint, Catalog
 from rules.checker import check
+from rules.conditions import MODELS
 from rules.documents import read_document
 from rules.loading import load
-from rules.segment import MODELS
 from streams.replay import replay_lines
 from tests.docs.pages import ROOT
 from tests.properties.engine import by_contact, expected_of

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.durations import DAY_MS
+from rules.conditions import CountTest, Did, Latest, canonical, parse_condition
+from rules.durations import DAY_MS, Moment
 from rules.meaning import meaning
-from rules.segment import CountTest, Did, Latest, Moment, Segment, canonical, parse_condition
+from rules.segment import Segment
 from rules.text import describe
 from tests.rules.written import CONDITIONS
 

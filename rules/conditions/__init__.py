@@ -1,0 +1,33 @@
+"""Conditions as written: the one tree that everything else reads (contract, sections 4.1 and 4.2).
+
+A model that exists is sound: whatever the contract refuses of a single condition is refused while it is read.
+"""
+
+from rules.conditions.events import CountTest, Did, DidNot, Events, First, Latest, RollingEvents
+from rules.conditions.facts import KnownFor, Sample, TraitIs
+from rules.conditions.logic import All, Any_, AtLeast, None_, Not
+from rules.conditions.tree import MODELS, Condition, canonical, children, parse_condition, places
+
+__all__ = [
+    "MODELS",
+    "All",
+    "Any_",
+    "AtLeast",
+    "Condition",
+    "CountTest",
+    "Did",
+    "DidNot",
+    "Events",
+    "First",
+    "KnownFor",
+    "Latest",
+    "None_",
+    "Not",
+    "RollingEvents",
+    "Sample",
+    "TraitIs",
+    "canonical",
+    "children",
+    "parse_condition",
+    "places",
+]

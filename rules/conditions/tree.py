@@ -1,0 +1,94 @@
+"""All kinds of conditions, as one type; and the way through a condition of conditions."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
+
+from rules.conditions.events import Did, DidNot, First, Latest
+from rules.conditions.facts import KnownFor, Sample, TraitIs
+from rules.conditions.logic import All, Any_, AtLeast, None_, Not
+from rules.kinds import check_filled_list, check_kind, kind_of
+from rules.value_tests import Written
+
+MODELS: dict[str, type[Written]] = {
+    "all": All,
+    "any": Any_,
+    "none": None_,
+    "not": Not,
+    "of": AtLeast,
+    "did": Did,
+    "did_not": DidNot,
+    "latest": Latest,
+    "first": First,
+    "trait": TraitIs,
+    "known_for": KnownFor,
+    "sample": Sample,
+}
+"""The model of each kind of condition, by the key that tells the kind."""
+
+Condition: TypeAlias = Annotated[
+    Annotated[All, Tag("<all>")]
+    | Annotated[Any_, Tag("<any>")]
+    | Annotated[None_, Tag("<none>")]
+    | Annotated[Not, Tag("<not>")]
+    | Annotated[AtLeast, Tag("<of>")]
+    | Annotated[Did, Tag("<did>")]
+    | Annotated[DidNot, Tag("<did_not>")]
+    | Annotated[Latest, Tag("<latest>")]
+    | Annotated[First, Tag("<first>")]
+    | Annotated[TraitIs, Tag("<trait>")]
+    | Annotated[KnownFor, Tag("<known_for>")]
+    | Annotated[Sample, Tag("<sample>")],
+    # Tags are in brackets so that, in the place of an error, none is taken for a key of the file.
+    Discriminator(lambda value: f"<{kind_of(value)}>"),
+    BeforeValidator(check_kind),
+]
+Conditions: TypeAlias = Annotated[
+    tuple[Condition, ...],
+    Field(strict=False, json_schema_extra={"minItems": 1}),
+    BeforeValidator(check_filled_list),
+]
+
+for _model in (All, Any_, None_, Not, AtLeast):
+    _model.model_rebuild(_types_namespace={"Condition": Condition, "Conditions": Conditions})
+
+
+def children(condition: Condition) -> tuple[tuple[tuple[str | int, ...], Condition], ...]:
+    """The conditions directly inside one, each with its place below it."""
+    match condition:
+        case All(all=inner):
+            key = "all"
+        case Any_(any=inner):
+            key = "any"
+        case None_(none=inner):
+            key = "none"
+        case AtLeast(of=inner):
+            key = "of"
+        case Not(not_=only):
+            return ((("not",), only),)
+        case _:
+            return ()
+    return tuple(((key, number), child) for number, child in enumerate(inner))
+
+
+def places(
+    condition: Condition, at: tuple[str | int, ...] = (), level: int = 1
+) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    """The place and level of a condition and all in it, in the order of the file."""
+    yield at, level
+    for place, child in children(condition):
+        yield from places(child, (*at, *place), level + 1)
+
+
+def canonical(condition: Condition) -> dict[str, Any]:
+    """The condition in the file's words and JSON's types: equal whatever the order of keys or the short forms."""
+    return condition.content
+
+
+_CONDITION: TypeAdapter[Condition] = TypeAdapter(Condition)
+
+
+def parse_condition(value: Any) -> Condition:
+    """A condition from plain data. Raises pydantic's ValidationError."""
+    return _CONDITION.validate_python(value)
