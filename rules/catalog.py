@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rules.event import Event
-from rules.features import Feature, Fold, Occurrences, PropertyValue, Source, Total, TraitValue
+from rules.features import Feature, Fold, Source, TraitValue, guard_of
+from rules.fields import ANY_EVENT
 from rules.panel import Panel, ordered
 from rules.program import Draft, Program
 from rules.segment import Segment
 
-ANY_NAME = "*"
 MOST_PANELS = 256
 """How many combinations of filters that an event passed are kept ready, per event name."""
 
@@ -112,7 +112,7 @@ class Catalog:
         self._traits = self._index_traits()
         self._trait_panels: dict[frozenset[str], Panel] = {}
         self._touches = self._index_names()
-        self._any_touch = self._touches.get(ANY_NAME, Touch([]))
+        self._any_touch = self._touches.get(ANY_EVENT, Touch([]))
 
     def fold(self, features: dict[int, Any], event: Event) -> Panel:
         """Takes an event into a contact's features; returns the segments that it can touch."""
@@ -151,31 +151,28 @@ class Catalog:
         return index
 
     def _index_names(self) -> dict[str, Touch]:
-        by_source: dict[Source, list[Feature]] = {}
+        by_sources: dict[tuple[Source, ...], list[Feature]] = {}
         for feature in self._blueprint.features.values():
-            if isinstance(feature, Occurrences | Total | PropertyValue):
-                by_source.setdefault(feature.source, []).append(feature)
-        names = {name for source in by_source for name in source.names}
+            if feature.sources:
+                by_sources.setdefault(feature.sources, []).append(feature)
+        heard = {sources: {name for source in sources for name in source.names} for sources in by_sources}
         return {
             name: Touch(
                 [
-                    self._source_effect(source, features)
-                    for source, features in by_source.items()
-                    if name in source.names or ANY_NAME in source.names
+                    self._effect(sources, features)
+                    for sources, features in by_sources.items()
+                    if name in heard[sources] or ANY_EVENT in heard[sources]
                 ]
             )
-            for name in names
+            for name in set().union(*heard.values())
         }
 
-    def _source_effect(
-        self, source: Source, features: list[Feature]
+    def _effect(
+        self, sources: tuple[Source, ...], features: list[Feature]
     ) -> tuple[Callable[[Event], bool] | None, list[Fold], Programs]:
         folds = [self._fold_of(feature) for feature in features]
         readers = ordered(program for feature in features for program in self._readers[feature.key])
-        return source.guard(), folds, readers
+        return guard_of(sources), folds, readers
 
     def _fold_of(self, feature: Feature) -> Fold:
-        number = self._numbering.features[feature.key]
-        if isinstance(feature, Occurrences):
-            return feature.fold_keeping(number, self._blueprint.capacities[feature.key])
-        return feature.fold(number)
+        return feature.fold(self._numbering.features[feature.key], self._blueprint.capacities[feature.key])

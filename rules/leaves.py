@@ -27,7 +27,7 @@ class Leaf(ABC):
     feature: Feature | None = None
     """What must be remembered for it; None: the contact itself tells."""
     capacity: int = 0
-    """For occurrences: how many of the newest times it needs."""
+    """For features of which some need more than others, such as the newest times: how many it needs."""
     cost: int = 1
     """Rough cost of its verdict; the cheap ones of an ``all`` go first."""
 

@@ -2,12 +2,13 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from rules.event import Event
+from rules.fields import ANY_EVENT
 from rules.paths import event_reader
 from rules.value_tests import Where
 from rules.values import predicate
@@ -58,6 +59,21 @@ class Source:
         return matches
 
 
+def guard_of(sources: Sequence[Source]) -> Matches | None:
+    """Whether an event, of one of the names of any of the sources, belongs to one of them; None where every one does."""
+    if len(sources) == 1:
+        return sources[0].guard()
+    guards = [(frozenset(source.names), source.guard()) for source in sources]
+
+    def matches(event: Event) -> bool:
+        return any(
+            (event.name in names or ANY_EVENT in names) and (guard is None or guard(event))
+            for names, guard in guards
+        )
+
+    return matches
+
+
 @dataclass(frozen=True)
 class Feature(ABC):
     """One thing remembered of every contact that has it."""
@@ -71,6 +87,14 @@ class Feature(ABC):
         """The feature's name: equal content, equal key, in every process and version."""
         return json.dumps(self.content(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The events that it is made of: any of these; none where traits are."""
+        return ()
+
     @abstractmethod
-    def fold(self, number: int) -> Fold:
-        """A function that takes one matching event into the state kept under ``number``."""
+    def fold(self, number: int, capacity: int) -> Fold:
+        """A function that takes one event of any of the sources into the state kept under ``number``.
+
+        ``capacity``: the most that any condition needs of it, for features of which some need more than others.
+        """

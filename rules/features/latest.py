@@ -29,7 +29,11 @@ class PropertyValue(Feature):
     def content(self) -> list[Any]:
         return [self.order, self.source.content(), self.path]
 
-    def fold(self, number: int) -> Fold:
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return (self.source,)
+
+    def fold(self, number: int, capacity: int) -> Fold:  # noqa: ARG002
         read, displaces = event_reader(self.path), order_of(self.order)
 
         def fold(features: dict[int, Any], event: Event) -> None:

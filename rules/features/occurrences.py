@@ -22,11 +22,11 @@ class Occurrences(Feature):
     def content(self) -> list[Any]:
         return ["occurrences", self.source.content()]
 
-    def fold(self, number: int) -> Fold:
-        return self.fold_keeping(number, 1)
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return (self.source,)
 
-    def fold_keeping(self, number: int, capacity: int) -> Fold:
-        """A fold that keeps the newest ``capacity`` times."""
+    def fold(self, number: int, capacity: int) -> Fold:
 
         def fold(features: dict[int, Any], event: Event) -> None:
             time_ms = event.time_ms
@@ -53,7 +53,11 @@ class Total(Feature):
     def content(self) -> list[Any]:
         return ["total", self.source.content()]
 
-    def fold(self, number: int) -> Fold:
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return (self.source,)
+
+    def fold(self, number: int, capacity: int) -> Fold:  # noqa: ARG002
         def fold(features: dict[int, Any], _: Event) -> None:
             features[number] = features.get(number, 0) + 1
 

@@ -30,7 +30,7 @@ class TraitValue(Feature):
         head, dot, _ = self.path.partition(".")
         return (self.path, head) if dot else (self.path,)
 
-    def fold(self, number: int) -> Fold:
+    def fold(self, number: int, capacity: int = 0) -> Fold:  # noqa: ARG002
         head, dot, rest = self.path.partition(".")
         whole = self.path
 
