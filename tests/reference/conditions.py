@@ -1,7 +1,7 @@
 """Whether a condition holds as of a moment, from all that a contact ever did (section 4.1)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,19 +27,26 @@ class History:
         return min(event.received_ms for event in self.events)
 
 
-def holds(condition: dict[str, Any], history: History, now: int, segment: str) -> bool:
-    """The verdict of a condition of this segment; no event of the history is later than now."""
+def holds(
+    condition: dict[str, Any], history: History, now: int, segment: str, members: Collection[str] = ()
+) -> bool:
+    """The verdict of a condition of this segment, for a member of ``members``; no event of the history is later than
+    now."""
     if "all" in condition:
-        return all(holds(inner, history, now, segment) for inner in condition["all"])
+        return all(holds(inner, history, now, segment, members) for inner in condition["all"])
     if "any" in condition:
-        return any(holds(inner, history, now, segment) for inner in condition["any"])
+        return any(holds(inner, history, now, segment, members) for inner in condition["any"])
     if "none" in condition:
-        return not any(holds(inner, history, now, segment) for inner in condition["none"])
+        return not any(holds(inner, history, now, segment, members) for inner in condition["none"])
     if "not" in condition:
-        return not holds(condition["not"], history, now, segment)
+        return not holds(condition["not"], history, now, segment, members)
     if "of" in condition:
         least: int = condition["at_least"]
-        return sum(holds(inner, history, now, segment) for inner in condition["of"]) >= least
+        return sum(holds(inner, history, now, segment, members) for inner in condition["of"]) >= least
+    if "member_of" in condition:
+        return condition["member_of"] in members
+    if "not_member_of" in condition:
+        return condition["not_member_of"] not in members
     return _leaf_holds(condition, history, now, segment)
 
 

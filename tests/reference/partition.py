@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.reference.conditions import History, durations_of, holds, moments_to_look_at
+from tests.reference.membership import Memberships
 from tests.reference.records import Taken, read
 
 REMEMBERED_IDS = 128
@@ -34,9 +35,14 @@ class Judged:
     dead_letters: list[tuple[int, str]] = field(default_factory=list)
 
 
-def judge(segments: list[dict[str, Any]], records: Iterable[Any], until_ms: int | None = None) -> Judged:
+def judge(
+    segments: list[dict[str, Any]],
+    records: Iterable[Any],
+    until_ms: int | None = None,
+    groups: list[dict[str, Any]] | None = None,
+) -> Judged:
     """All that a file of these records brings about, up to its own clock or up to `until_ms`."""
-    partition = _Partition(segments)
+    partition = _Partition(segments, groups or [])
     judged = Judged()
     for index, record in enumerate(records):
         taken = read(record)
@@ -52,8 +58,8 @@ def judge(segments: list[dict[str, Any]], records: Iterable[Any], until_ms: int 
 
 
 class _Partition:
-    def __init__(self, segments: list[dict[str, Any]]) -> None:
-        self.segments = sorted(segments, key=lambda segment: segment["key"])
+    def __init__(self, segments: list[dict[str, Any]], groups: list[dict[str, Any]]) -> None:
+        self.segments, self.groups = segments, groups
         self.contacts: dict[str, _Contact] = {}
         self.clock: int | None = None
 
@@ -62,7 +68,7 @@ class _Partition:
         # What the clock has gone beyond comes first, for everybody and so for this contact.
         for contact in self.contacts.values():
             contact.pass_wakes_before(self.clock)
-        contact = self.contacts.setdefault(taken.contact, _Contact(taken.contact, self.segments))
+        contact = self.contacts.setdefault(taken.contact, _Contact(taken.contact, self.segments, self.groups))
         contact.take(taken)
         # An event that was received long before the clock can open a window that has ended since.
         contact.pass_wakes_before(self.clock)
@@ -75,8 +81,8 @@ class _Partition:
 
 
 class _Contact:
-    def __init__(self, name: str, segments: list[dict[str, Any]]) -> None:
-        self.segments = segments
+    def __init__(self, name: str, segments: list[dict[str, Any]], groups: list[dict[str, Any]]) -> None:
+        self.memberships = Memberships(segments, groups)
         self.durations = durations_of([segment["when"] for segment in segments])
         self.history = History(name)
         self.candidates: list[int] = []
@@ -107,17 +113,22 @@ class _Contact:
             return
         for moment in self.candidates:
             if max(self.judged_at + 1, self.looked_until) <= moment < limit:
+                # What policies wait for comes in between, and can bring more to wait for.
+                self._pass_policies(moment)
                 self._judge(moment, "time", None)
+        self._pass_policies(limit)
         self.looked_until = max(self.looked_until, limit)
 
+    def _pass_policies(self, limit: int) -> None:
+        while (due := self.memberships.next_due()) is not None and due < limit:
+            self._judge(due, "time", None)
+
     def _judge(self, now: int, reason: str, cause: str | None) -> None:
-        changed = False
-        for segment in self.segments:
-            key = segment["key"]
-            verdict = holds(segment["when"], self.history, now, key)
-            if verdict != (key in self.entered_at):
-                changed = True
-                self._move(key, now, reason, cause)
+        moved, changed = self.memberships.judge(
+            now, lambda segment, members: holds(segment["when"], self.history, now, segment["key"], members)
+        )
+        for key in moved:
+            self._move(key, now, reason, cause)
         if changed or reason == "event":
             self.own_time, self.judged_at = max(now, self.own_time or now), now
 

@@ -59,3 +59,55 @@ def test_looking_at_candidate_moments_finds_what_looking_at_every_millisecond_fi
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(partition, "moments_to_look_at", lambda *_: every)
         assert judge(segments, records, until_ms) == expected
+
+
+EVENT_AND_WAIT = {"did": "A", "within": "10ms"}
+
+
+def _moves(
+    segments: list[dict[str, Any]], offsets: list[int], groups: list[dict[str, Any]] | None = None
+) -> list[tuple[int, str]]:
+    """What becomes of a contact who does A at these milliseconds, as (millisecond, ``+key`` or ``-key``)."""
+    records = [{"type": "track", "event": "A", "userId": "u", "timestamp": START + at} for at in offsets]
+    transitions = judge(segments, records, START + 100, groups).transitions.get("u", [])
+    return [(move.at_ms - START, ("+" if move.entered else "-") + move.segment) for move in transitions]
+
+
+def test_policies_wait_for_a_yes_and_for_a_no_without_a_break() -> None:
+    late = {"key": "late", "when": EVENT_AND_WAIT, "enter_after": "10ms"}
+    assert _moves([late], [0]) == []
+    assert _moves([late], [0, 9]) == [(10, "+late"), (19, "-late")]
+    assert _moves([late], [0, 10, 19]) == [(10, "+late"), (29, "-late")]
+    lasting = {"key": "lasting", "when": EVENT_AND_WAIT, "exit_after": "5ms"}
+    assert _moves([lasting], [0, 14]) == [(0, "+lasting"), (29, "-lasting")]
+    assert _moves([lasting], [0, 15]) == [(0, "+lasting"), (30, "-lasting")]
+    assert _moves([lasting], [0, 16]) == [
+        (0, "+lasting"),
+        (15, "-lasting"),
+        (16, "+lasting"),
+        (31, "-lasting"),
+    ]
+
+
+def test_after_an_exit_nobody_enters_before_the_cooldown_is_over_and_whoever_is_due_enters_then() -> None:
+    cooled = {"key": "cooled", "when": EVENT_AND_WAIT, "cooldown": "5ms"}
+    assert _moves([cooled], [0, 12]) == [(0, "+cooled"), (10, "-cooled"), (15, "+cooled"), (22, "-cooled")]
+    assert _moves([{**cooled, "cooldown": "20ms"}], [0, 12]) == [(0, "+cooled"), (10, "-cooled")]
+
+
+def test_a_group_has_one_member_and_hands_over_with_the_exit_first() -> None:
+    first = {"key": "first", "when": {"did": "A", "within": "10ms", "at_least": 2}}
+    second = {"key": "second", "when": {"did": "A", "within": "30ms"}, "cooldown": "1s"}
+    group = {"key": "group", "exclusive": ["first", "second"]}
+    assert _moves([first, second], [0, 5], [group]) == [
+        (0, "+second"), (5, "-second"), (5, "+first"), (10, "-first"), (10, "+second"), (35, "-second"),
+    ]  # fmt: skip
+
+
+def test_whoever_names_a_segment_follows_it_at_the_same_moment() -> None:
+    named = {"key": "z", "when": EVENT_AND_WAIT}
+    follower = {"key": "a", "when": {"member_of": "z"}, "exit_after": "5ms"}
+    other = {"key": "b", "when": {"all": [{"not_member_of": "a"}, {"did": "A"}]}}
+    assert _moves([follower, other, named], [0]) == [
+        (0, "+z"), (0, "+a"), (10, "-z"), (15, "-a"), (15, "+b"),
+    ]  # fmt: skip
