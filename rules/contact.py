@@ -36,3 +36,5 @@ class Contact(msgspec.Struct):
     """State of each feature that the contact has, by the feature's number."""
     memberships: dict[int, Membership] = {}
     """By the segment's number; only of segments that were entered or that time alone can change."""
+    schedule: list[tuple[int, int]] | None = None
+    """Not stored; see ``rules.schedule``."""

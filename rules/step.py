@@ -4,7 +4,6 @@ Live processing, replay, tests and previews run this same code under different d
 is given; a driver that could not keep the outcome drops the contact and reads it again.
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -15,6 +14,7 @@ from rules.event import Event
 from rules.panel import Verdicts, ordered, verdicts
 from rules.program import Evidence, Program
 from rules.repetitions import contains, digest, remember
+from rules.schedule import next_wake_ms, note, take_due
 from rules.verdict import ALWAYS, NEVER, SHIFT_MS
 
 
@@ -128,10 +128,11 @@ class Step:
             if self._settle(contact, due, wake_ms, Reason.TIME, None, out):
                 contact.now_ms = wake_ms
             # The stored wake may have been early: what is left is exact.
-            contact.wake_ms = _earliest(contact.memberships.values())
+            contact.wake_ms = next_wake_ms(contact)
 
     def redefine(self, contact: Contact, change: Change, out: list[Transition]) -> bool:
         """Brings a stored contact under changed definitions; returns whether its record changed."""
+        contact.schedule = None
         before = msgspec.msgpack.encode(contact)
         for number in change.changed:
             if (membership := contact.memberships.get(number)) is not None:
@@ -144,10 +145,10 @@ class Step:
         gone = {item.number: item for item in change.gone}
         for number in gone.keys() & contact.memberships.keys():
             contact.memberships[number].next_ms = None
-        contact.wake_ms = _earliest(contact.memberships.values())
+        contact.wake_ms = next_wake_ms(contact)
         if contact.first_received_ms is None:
             # No event of its own yet: nothing was ever judged.
-            return msgspec.msgpack.encode(contact) != before
+            return _differs(contact, before)
         self.advance(contact, change.at_ms, out)
         at_ms = max(contact.now_ms or change.at_ms, change.at_ms)
         found: list[Transition] = []
@@ -161,20 +162,11 @@ class Step:
         if found:
             contact.now_ms = at_ms
             out.extend(sorted(found, key=lambda transition: transition.segment))
-        return msgspec.msgpack.encode(contact) != before
+        return _differs(contact, before)
 
     def _due(self, contact: Contact, now_ms: int) -> list[Program]:
         by_number = self._catalog.by_number
-        due = []
-        for number, membership in contact.memberships.items():
-            if membership.next_ms is not None and membership.next_ms <= now_ms:
-                if number in by_number:
-                    due.append(by_number[number])
-                else:
-                    membership.next_ms = (
-                        None  # Nobody is left who could judge it, and it must not be due for ever.
-                    )
-        return due
+        return [by_number[number] for number in take_due(contact, now_ms) if number in by_number]
 
     @staticmethod
     def _settle(
@@ -203,9 +195,9 @@ class Step:
                 changed = True
             if -ALWAYS < verdict < ALWAYS:
                 next_ms = (verdict if verdict > 0 else -verdict) - SHIFT_MS
-                membership.next_ms = next_ms
-                if contact.wake_ms is None or next_ms < contact.wake_ms:
-                    contact.wake_ms = next_ms
+                before_ms, membership.next_ms = membership.next_ms, next_ms
+                if before_ms != next_ms:
+                    note(contact, program.number, before_ms, next_ms)
             else:
                 membership.next_ms = None
         return changed
@@ -254,5 +246,6 @@ def _is_member(contact: Contact, number: int) -> bool:
     return membership is not None and membership.is_member
 
 
-def _earliest(memberships: Iterable[Membership]) -> int | None:
-    return min((m.next_ms for m in memberships if m.next_ms is not None), default=None)
+def _differs(contact: Contact, before: bytes) -> bool:
+    contact.schedule = None
+    return msgspec.msgpack.encode(contact) != before
