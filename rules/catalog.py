@@ -107,6 +107,8 @@ class Catalog:
         self.newcomers = Panel(program for program in self.programs if program.reads_newcomers)
         """The segments that a contact can be in, or come to be in, before it has any feature."""
         self.feature_numbers = frozenset(numbering.features[key] for key in blueprint.features)
+        self.limits = [limit for f in blueprint.features.values() if (limit := f.limited) is not None]
+        """Of the features that can become inexact."""
         self._numbering, self._blueprint = numbering, blueprint
         self._readers = self._index_readers()
         self._traits = self._index_traits()

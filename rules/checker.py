@@ -2,28 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import assert_never
 
-from rules.conditions import (
-    All,
-    Any_,
-    AtLeast,
-    Condition,
-    Did,
-    DidNot,
-    First,
-    KnownFor,
-    Latest,
-    None_,
-    Not,
-    Sample,
-    TraitIs,
-    children,
-)
-from rules.contradictions import NEGATIVE_TESTS
+from rules.conditions import Condition, KnownFor, children
 from rules.errors import Finding
 from rules.loading import Located, read
 from rules.meaning import meaning
+from rules.newcomers import of_newcomer
 from rules.problems import Problem
 
 
@@ -49,47 +33,6 @@ def _warnings(segments: list[Located]) -> Iterator[Finding]:
         if same is not located:
             message = f"means the same as segment {same.segment.key} in {same.file}"
             yield located.finding("warning", Problem("same_meaning", message, "keep one of them", ("when",)))
-
-
-def of_newcomer(condition: Condition) -> bool | None:
-    """What a condition says of a contact of whom nothing is known yet; None: of some so, of others so."""
-    match condition:
-        case All(all=inner):
-            return _all([of_newcomer(child) for child in inner])
-        case Any_(any=inner):
-            return _opposite(_all([_opposite(of_newcomer(child)) for child in inner]))
-        case None_(none=inner):
-            return _all([_opposite(of_newcomer(child)) for child in inner])
-        case Not(not_=only):
-            return _opposite(of_newcomer(only))
-        case AtLeast(at_least=number, of=inner):
-            verdicts = [of_newcomer(child) for child in inner]
-            if verdicts.count(True) >= number:
-                return True
-            return None if len(verdicts) - verdicts.count(False) >= number else False
-        case Did(test=test):
-            return test.low == 0
-        case DidNot():
-            return True
-        case TraitIs(tests=tests):
-            return all(
-                test in NEGATIVE_TESTS or (test == "exists" and not value)
-                for test, value in tests.given.items()
-            )
-        case Latest() | First() | KnownFor():
-            return False
-        case Sample():
-            return None
-        case _:
-            assert_never(condition)
-
-
-def _all(verdicts: list[bool | None]) -> bool | None:
-    return False if False in verdicts else None if None in verdicts else True
-
-
-def _opposite(verdict: bool | None) -> bool | None:
-    return None if verdict is None else not verdict
 
 
 def _has_known_for(condition: Condition) -> bool:

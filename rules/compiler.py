@@ -17,6 +17,7 @@ from rules.leaves import (
     TotalCount,
     TraitTest,
 )
+from rules.measured import measured
 from rules.verdict import at_least
 
 NONE_AT_ALL = CountTest(low=0, high=0)
@@ -34,8 +35,10 @@ def leaves_of(condition: Condition) -> Iterator[Condition]:
 def compile_leaf(condition: Condition, segment_key: str) -> Leaf:
     """The leaf that a condition without conditions in it stands for."""
     match condition:
-        case written.Did(did=names):
-            return _count(condition, names, condition.test)
+        case written.Did(did=names, measure=measure):
+            if measure is None:
+                return _count(condition, names, condition.test)
+            return measured(measure, _source(condition, names), condition)
         case written.DidNot(did_not=names):
             return _count(condition, names, NONE_AT_ALL)
         case written.Latest(latest=names, property=path, within_ms=within_ms):

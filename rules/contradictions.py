@@ -5,6 +5,7 @@ What cannot be decided surely is let through. ``given`` is what a definition sta
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 import re2
@@ -20,6 +21,11 @@ _BOUNDS = ("at_least", "at_most", "more_than", "less_than")
 _RELATIVE = ("within_last", "within_next", "older_than")
 
 Given = Mapping[str, Any]
+
+
+def exact(number: float) -> Fraction:
+    """A number as it is written: 0.1 is a tenth."""
+    return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
 
 
 def count_bounds(given: Given) -> tuple[int, int | None]:
@@ -51,9 +57,9 @@ def count_conflict(given: Given) -> tuple[str, str] | None:
         lone = next((test for test in given if _never_counted({test: given[test]})), None)
         tests = {lone: given[lone]} if lone else given
         why = "a count is a whole number and not negative" if lone else "no count is both"
-        return "never_passes", f"{_listed(tests)} can never pass: {why}"
+        return "never_passes", f"{listed(tests)} can never pass: {why}"
     if low == 0 and high is None:
-        return "never_fails", f"{_listed(given)} can never fail: no count is below 0"
+        return "never_fails", f"{listed(given)} can never fail: no count is below 0"
     return None
 
 
@@ -127,7 +133,7 @@ def _candidates(given: Given) -> str | None:
         if not any(_passes(test, given[test], value) for value in candidates):
             return f"{_pair(given, source[0], test)}: {_few(candidates)} never passes both"
     if not any(all(_passes(test, given[test], value) for test in others) for value in candidates):
-        return f"{_listed(given)} can never all pass"
+        return f"{listed(given)} can never all pass"
     return None
 
 
@@ -216,10 +222,11 @@ def _bare(value: Any) -> str:
 
 
 def _pair(given: Given, one: str, other: str) -> str:
-    return f"{_listed({one: given[one], other: given[other]})} can never both pass"
+    return f"{listed({one: given[one], other: given[other]})} can never both pass"
 
 
-def _listed(given: Given) -> str:
+def listed(given: Given) -> str:
+    """The tests as they stand in the file."""
     return " and ".join(_words(given))
 
 

@@ -9,14 +9,13 @@ KIND_KEYS = (
     "all", "any", "none", "not", "of", "did", "did_not", "latest", "first", "trait", "known_for", "sample",
 )  # fmt: skip
 LATER_KINDS = ("sequence", "score", "member_of", "not_member_of")
-LATER_KEYS = (*LATER_KINDS, "sum", "average", "minimum", "maximum", "distinct", "days", "enter_after", "exit_after",
-              "cooldown")  # fmt: skip
+LATER_KEYS = (*LATER_KINDS, "enter_after", "exit_after", "cooldown")
 """What the contract has and this version does not read yet."""
 
 OTHER_KEYS = (
     "where", "within", "since", "between", "property", "seed", "exactly", "is", "in", "is_not", "not_in", "at_least",
     "at_most", "more_than", "less_than", "contains", "starts_with", "ends_with", "matches", "exists", "within_last",
-    "within_next", "older_than",
+    "within_next", "older_than", "sum", "average", "minimum", "maximum", "distinct", "days",
 )  # fmt: skip
 """The keys that go with some kinds and tell none."""
 

@@ -3,7 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rules.conditions import CountTest
@@ -46,33 +46,39 @@ class RollingCount(Leaf):
     def __init__(self, source: Source, within_ms: int, test: CountTest) -> None:
         self.feature = Occurrences(source)
         self.capacity = max(test.low, 1 if test.high is None else test.high + 1)
-        self._within_ms, self._low, self._high = within_ms, test.low, test.high
+        self._within_ms, self._test = within_ms, test
 
     def emit(self, to: Emitter, number: int) -> str:
-        times, out = to.feature(number), to.variable()
-        ends = self._within_ms + SHIFT_MS
-        if self._low:
-            # True until the low-th newest event leaves the window.
-            to.line(f"{out} = NEVER")
-            with to.when(f"{times} is not None and len({times}) >= {self._low}"):
-                to.line(f"{out} = {times}[-{self._low}] + {ends}")
-                to.line(f"if {out} <= now: {out} = NEVER")
-        else:
-            to.line(f"{out} = ALWAYS")
-        if self._high is not None:
-            # False until the event that is one too many leaves the window.
-            excess = to.variable()
-            with to.when(f"{times} is not None and len({times}) > {self._high}"):
-                to.line(f"{excess} = {times}[-{self._high + 1}] + {ends}")
-                to.line(f"if {excess} > now: {out} = min({out}, -{excess})")
-        return out
+        return emit_rolling_count(to, to.feature(number), self._within_ms, self._test)
 
     def observer(self, number: int) -> Observe:
-        def observe(contact: Contact, now_ms: int) -> int:
-            times = contact.features.get(number, ())
-            return bisect_right(times, now_ms) - bisect_right(times, now_ms - self._within_ms)
+        return lambda contact, now_ms: in_window(contact.features.get(number, ()), now_ms, self._within_ms)
 
-        return observe
+
+def emit_rolling_count(to: Emitter, times: str, within_ms: int, test: CountTest) -> str:
+    """Writes the code of ``low <= number of times in the window <= high``, and returns the variable of its verdict.
+    ``times``: the variable of the newest times, ascending, or None."""
+    out, ends = to.variable(), within_ms + SHIFT_MS
+    if test.low:
+        # True until the low-th newest leaves the window.
+        to.line(f"{out} = NEVER")
+        with to.when(f"{times} is not None and len({times}) >= {test.low}"):
+            to.line(f"{out} = {times}[-{test.low}] + {ends}")
+            to.line(f"if {out} <= now: {out} = NEVER")
+    else:
+        to.line(f"{out} = ALWAYS")
+    if test.high is not None:
+        # False until the one that is too many leaves the window.
+        excess = to.variable()
+        with to.when(f"{times} is not None and len({times}) > {test.high}"):
+            to.line(f"{excess} = {times}[-{test.high + 1}] + {ends}")
+            to.line(f"if {excess} > now: {out} = min({out}, -{excess})")
+    return out
+
+
+def in_window(times: Sequence[int], now_ms: int, within_ms: int) -> int:
+    """How many of the times, ascending, are in a window that ends now."""
+    return bisect_right(times, now_ms) - bisect_right(times, now_ms - within_ms)
 
 
 class TotalCount(Leaf):

@@ -63,6 +63,10 @@ def _form(condition: Condition, seed: str) -> Form:
 
 def _did(condition: Did) -> Form:
     """A count of 2 to 4 is: at least 2, and not at least 5."""
+    if condition.measure is not None and condition.measure.is_amount:
+        content = condition.content
+        where = {path: _one_for_in(tests) for path, tests in content.get("where", {}).items()}
+        return ["leaf", {**content, "where": where}]
     source = _without(condition.content, "at_least", "at_most")
     test = condition.test
     parts = [_counted(source, test.low)] if test.low else []

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from rules.conditions import MODELS, Did
+from rules.conditions import MEASURES, MODELS, Did
 from rules.kinds import KIND_KEYS, LATER_KEYS, LATER_KINDS, OTHER_KEYS
 from rules.problems import Problem, closest, shown
 from rules.segment import Segment
@@ -101,7 +101,7 @@ def _about_key(kind: str, model: type[BaseModel], key: Any) -> tuple[str, str]:
             )
     elif kind == "first" and key == "within":
         return "`first` takes no `within`", "write since or between, or ask for the latest"
-    elif kind == "did_not" and key in _COUNT_KEYS:
+    elif kind == "did_not" and (key in _COUNT_KEYS or key in MEASURES):
         return f"`did_not` takes no `{key}`", f"write did: .. with {key}"
     elif kind in ("did", "did_not") and key in OTHER_KEYS:
         return f"`{key}` does not go with `{kind}`", "tests on properties stand under where: {path: ..}"

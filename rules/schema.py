@@ -3,12 +3,14 @@
 Generated from the models, so that it says what they take as far as JSON Schema can.
 """
 
+from collections.abc import Container, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from rules.conditions import MODELS
+from rules.conditions import AMOUNTS, MEASURES, MODELS
+from rules.contradictions import COUNT_TESTS
 from rules.segment import Segment
 from rules.value_tests import PlainTests, ValueTests
 
@@ -91,7 +93,15 @@ def _restrict(schema: dict[str, Any]) -> None:
     if "where" in keys:
         short = {"type": ["string", "number", "boolean"], "description": "Short for `is`."}
         keys["where"]["additionalProperties"] = {"anyOf": [short, {"$ref": f"{_REF}tests"}]}
-    times = [key for key in _TIME_KEYS if key in keys]
-    if times:
-        pairs = [[one, other] for number, one in enumerate(times) for other in times[number + 1 :]]
-        schema["not"] = {"anyOf": [{"required": pair} for pair in pairs]}
+    rivals = [*_pairs(keys, _TIME_KEYS), *_pairs(keys, MEASURES)]
+    if rivals:
+        schema["not"] = {"anyOf": [{"required": pair} for pair in rivals]}
+    if "sum" in keys:
+        tested = {"anyOf": [{"required": [test]} for test in COUNT_TESTS]}
+        schema["dependencies"] = dict.fromkeys(AMOUNTS, tested)
+
+
+def _pairs(keys: Container[str], rivals: Sequence[str]) -> list[list[str]]:
+    """Every two of the keys that do not go together."""
+    there = [key for key in rivals if key in keys]
+    return [[one, other] for number, one in enumerate(there) for other in there[number + 1 :]]

@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from typing import assert_never
 
 from rules.conditions import (
     All,
+    AmountTest,
     Any_,
     AtLeast,
     Condition,
@@ -16,6 +18,7 @@ from rules.conditions import (
     First,
     KnownFor,
     Latest,
+    Measure,
     None_,
     Not,
     Sample,
@@ -34,8 +37,9 @@ def describe(condition: Condition) -> str:
     match condition:
         case All() | Any_() | None_() | AtLeast() | Not():
             return _describe_group(condition)
-        case Did(did=names, test=test):
-            return _words("did", _events(names), _count(test), *_filter(condition))
+        case Did(did=names, measure=measure):
+            said = _count(condition.test) if measure is None else _measure(condition, measure)
+            return _words("did", _events(names), said, *_filter(condition))
         case DidNot(did_not=names):
             return _words("did not do", _events(names), *_filter(condition))
         case Latest(latest=names, property=path):
@@ -99,6 +103,44 @@ def _count(test: CountTest) -> str:
             return f"at most {_times(high)}"
         case _:
             return f"{test.low} to {test.high} times"
+
+
+def _measure(condition: Did, measure: Measure) -> str:
+    match measure.kind:
+        case "distinct":
+            return f"with {_number(condition.test)} different {_text(measure.of)}"
+        case "days":
+            zone = "" if measure.of == "UTC" else f" in {measure.of}"
+            return f"on {_number(condition.test)} dates{zone}"
+        case kind:
+            return f"with a {kind} of {_text(measure.of)} {_amount(condition.amount_test)}"
+
+
+def _number(test: CountTest) -> str:
+    match test:
+        case CountTest(low=low, high=None):
+            return f"at least {low}"
+        case CountTest(low=low, high=high) if low == high:
+            return f"exactly {low}"
+        case CountTest(low=0, high=high):
+            return f"at most {high}"
+        case _:
+            return f"{test.low} to {test.high}"
+
+
+def _amount(test: AmountTest) -> str:
+    if test.low is not None and test.low == test.high:
+        return f"of exactly {_fraction(test.low)}"
+    ends = []
+    if test.low is not None:
+        ends.append(f"{'more than' if test.low_is_open else 'at least'} {_fraction(test.low)}")
+    if test.high is not None:
+        ends.append(f"{'less than' if test.high_is_open else 'at most'} {_fraction(test.high)}")
+    return " and ".join(ends)
+
+
+def _fraction(number: Fraction) -> str:
+    return str(number.numerator) if number.denominator == 1 else str(float(number))
 
 
 def _times(count: int) -> str:

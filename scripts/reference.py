@@ -126,6 +126,8 @@ def _type(about: Mapping) -> str:
         return " or ".join(dict.fromkeys(_type(part) for part in about["anyOf"]))
     if "$ref" in about or "allOf" in about:
         return "condition"
+    if "const" in about:
+        return f"`{json.dumps(about['const'])}`"
     if about["type"] == "array":
         inner = _type(about["items"])
         return (

@@ -1,8 +1,9 @@
 """Turns what lanes tell of their work into metrics, and into what readiness says of Redis and Kafka."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from rules.features import Limit
 from rules.step import Outcome, Transition
 from streams.contacts import Work
 from streams.intake import Taken
@@ -22,6 +23,12 @@ class Meter:
         self._forwarded = metrics.events.labels("forwarded")
         self._forwarded_twice = metrics.events.labels("forwarded_twice")
         self._dead = metrics.events.labels("dead_letter")
+        self._limits: Sequence[Limit] = ()
+        self._inexact = 0
+
+    def watch(self, limits: Sequence[Limit]) -> None:
+        """Counts the events past which features were no longer exact."""
+        self._limits = limits
 
     def batch(self, partition: int, records: int, taken: Taken, work: Work) -> None:
         """Fetched records were taken."""
@@ -34,6 +41,9 @@ class Meter:
         for reason, count in taken.rejected.items():
             self._dead.inc(count)
             self._metrics.dead_letters.labels(reason).inc(count)
+        inexact = sum([limit.passed for limit in self._limits])
+        self._metrics.inexact_events.inc(inexact - self._inexact)
+        self._inexact = inexact
         self._committed(partition, work)
 
     def published(self, partition: int, work: Work) -> None:  # noqa: ARG002

@@ -67,6 +67,11 @@ class Metrics:
             "Records that came more than the wake delay behind their partition's clock, which live and replay may see"
             " differently",
         )
+        self.inexact_events = self._counter(
+            "inexact_events",
+            "Events past which a measure of a contact was no longer exact: over 1,000 of them in a window, or over"
+            " 2,000 different values ever",
+        )
         self.retries = self._counter(
             "retries", "Tries that failed and are made again, by partition and by what failed (redis, kafka)",
             "partition", "system",

@@ -105,6 +105,7 @@ class _LaneOpener:
             raise ConfigurationError(str(error)) from error
         except StoreUnavailable as error:
             raise RetryLater(f"Redis at {settings.redis_place} cannot be used: {error}") from error
+        self._meter.watch(in_force.catalog.limits)
         logger.info("%d segments in force", len(self._segments))
         return Deployment(
             catalog=in_force.catalog,

@@ -6,11 +6,15 @@ A model that exists is sound: whatever the contract refuses of a single conditio
 from rules.conditions.events import CountTest, Did, DidNot, Events, First, Latest, RollingEvents
 from rules.conditions.facts import KnownFor, Sample, TraitIs
 from rules.conditions.logic import All, Any_, AtLeast, None_, Not
+from rules.conditions.measures import AMOUNTS, MEASURES, AmountTest, Measure
 from rules.conditions.tree import MODELS, Condition, canonical, children, parse_condition, places
 
 __all__ = [
+    "AMOUNTS",
+    "MEASURES",
     "MODELS",
     "All",
+    "AmountTest",
     "Any_",
     "AtLeast",
     "Condition",
@@ -21,6 +25,7 @@ __all__ = [
     "First",
     "KnownFor",
     "Latest",
+    "Measure",
     "None_",
     "Not",
     "RollingEvents",

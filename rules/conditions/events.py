@@ -7,7 +7,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from rules.contradictions import COUNT_TESTS, count_bounds, count_conflict
+from rules.conditions.measures import (
+    AmountTest,
+    Measured,
+    amount_problems,
+    amount_test,
+    dates_problem,
+    most_dates,
+)
+from rules.contradictions import COUNT_TESTS, count_bounds, count_conflict, exact
 from rules.fields import DurationMs, FilledText, MomentMs, Names, Number, TwoMoments
 from rules.problems import Problem
 from rules.value_tests import IfGiven, ValueTests, Where, WhereMapping, Written
@@ -64,42 +72,71 @@ class RollingEvents(Events):
     )
 
 
-class Did(RollingEvents):
-    """The number of matching events passes its test."""
+class Did(RollingEvents, Measured):
+    """The number of matching events, or what else is measured of them, passes its test."""
 
     did: Names = Field(description='An event name, a list of names (any of them), or "*" for any event.')
-    at_least: IfGiven[Number] = Field(None, description="So many events, or more; without any test: 1.")
-    at_most: IfGiven[Number] = Field(None, description="So many events, or fewer.")
-    more_than: IfGiven[Number] = Field(None, description="More events than this.")
-    less_than: IfGiven[Number] = Field(None, description="Fewer events than this.")
-    exactly: IfGiven[Number] = Field(None, description="Exactly so many events.")
+    at_least: IfGiven[Number] = Field(None, description="So many, or more; a count without any test: 1.")
+    at_most: IfGiven[Number] = Field(None, description="So many, or fewer.")
+    more_than: IfGiven[Number] = Field(None, description="More than this.")
+    less_than: IfGiven[Number] = Field(None, description="Less than this.")
+    exactly: IfGiven[Number] = Field(None, description="Exactly so many.")
 
     @cached_property
     def test(self) -> CountTest:
-        return CountTest(*count_bounds(self.given_counts))
+        """The test of a count, or of another measure that is a whole number."""
+        return CountTest(*count_bounds(self.given_tests))
 
     @cached_property
-    def given_counts(self) -> dict[str, float]:
-        """The count tests that were written."""
+    def amount_test(self) -> AmountTest:
+        """The test of a sum, an average, a minimum or a maximum."""
+        return amount_test(self.given_tests)
+
+    @cached_property
+    def given_tests(self) -> dict[str, float]:
+        """The tests that were written."""
         return {key: value for key in COUNT_TESTS if (value := getattr(self, key)) is not None}
 
     def problems(self) -> Iterator[Problem]:
         yield from super().problems()
-        if conflict := count_conflict(self.given_counts):
+        if self.measure is not None and self.measure.is_amount:
+            yield from amount_problems(self.measure, self.given_tests)
+            return
+        if conflict := count_conflict(self.given_tests):
             yield Problem(*conflict)
-        if self.within_ms is not None:
-            for key, number in self.given_counts.items():
+        elif self.within_ms is not None and self.measure is not None and self.measure.kind == "days":
+            most = most_dates(self.within_ms, self.measure.of)
+            if problem := dates_problem(self.test.low, self.test.high, most, self.given_tests):
+                yield problem
+        if self.within_ms is not None and self.measure is None:
+            for key, number in self.given_tests.items():
                 if number > MOST_ROLLING:
                     reason = f"a count within a window is tested against 1,000 at most, not {number}"
                     yield Problem("too_many", reason, at=(key,))
 
     @model_serializer(mode="wrap")
-    def _counts_normalized(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        found = {key: value for key, value in handler(self).items() if key not in COUNT_TESTS}
+    def _tests_normalized(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written = handler(self)
+        found = {key: value for key, value in written.items() if key not in COUNT_TESTS}
         if not self.where:
             found.pop("where", None)
+        if self.measure is not None and self.measure.is_amount:
+            return found | self._amount_bounds
         bounds = {"at_least": self.test.low, "at_most": self.test.high}
         return found | {key: bound for key, bound in bounds.items() if bound is not None}
+
+    @property
+    def _amount_bounds(self) -> dict[str, float]:
+        """The tests that bind, each end in one spelling."""
+        test, found = self.amount_test, dict[str, float]()
+        for end, is_open, keys in (
+            (test.low, test.low_is_open, ("at_least", "more_than")),
+            (test.high, test.high_is_open, ("at_most", "less_than")),
+        ):
+            if end is not None:
+                number = next(number for number in self.given_tests.values() if exact(number) == end)
+                found[keys[is_open]] = number
+        return found
 
 
 class DidNot(RollingEvents):

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from rules.event import Event
+from rules.features.limits import Limit
 from rules.fields import ANY_EVENT
 from rules.paths import event_reader
 from rules.value_tests import Where
@@ -86,6 +87,11 @@ class Feature(ABC):
     def key(self) -> str:
         """The feature's name: equal content, equal key, in every process and version."""
         return json.dumps(self.content(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def limited(self) -> Limit | None:
+        """Counts the events past which it was no longer exact; None: it always is."""
+        return getattr(self, "limit", None)
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -3,6 +3,7 @@
 from rules.fields.texts import ANY_EVENT, FilledText, Names, Pattern, Text
 from rules.fields.times import DurationMs, DurationOrNoneMs, MomentMs, TwoMoments
 from rules.fields.values import Bound, Flag, Number, Percent, Scalar, Scalars, is_number, scalar_order
+from rules.fields.zones import Zone
 
 __all__ = [
     "ANY_EVENT",
@@ -20,6 +21,7 @@ __all__ = [
     "Scalars",
     "Text",
     "TwoMoments",
+    "Zone",
     "is_number",
     "scalar_order",
 ]

@@ -103,6 +103,24 @@ def _merged(*parts: Mapping) -> Mapping:
 
 
 counted = st.builds(_merged, st.builds(lambda n: {"did": n}, names), times, wheres, count_tests())
+amounts = st.builds(
+    lambda kind, path, bound, test: {kind: path, test: bound},
+    st.sampled_from(("sum", "sum", "average", "minimum", "maximum")),
+    st.sampled_from(PROPERTY_PATHS),
+    st.sampled_from((-1, 0, 0.5, 1, 1.5, 2, 3, 5.000001)),
+    st.sampled_from(("at_least", "at_most", "more_than", "less_than", "exactly")),
+)
+key_counts = st.builds(
+    _merged,
+    st.one_of(
+        st.builds(lambda path: {"distinct": path}, st.sampled_from(PROPERTY_PATHS)),
+        st.sampled_from(({"days": True}, {"days": "Asia/Kathmandu"})),
+    ),
+    count_tests(),
+)
+measured = st.builds(
+    _merged, st.builds(lambda n: {"did": n}, names), times, wheres, st.one_of(amounts, amounts, key_counts)
+)
 uncounted = st.builds(_merged, st.builds(lambda n: {"did_not": n}, names), times, wheres)
 valued = st.one_of(
     st.builds(_merged, st.builds(lambda n: {"latest": n}, names), times, wheres),
@@ -121,7 +139,9 @@ sampled = st.builds(
     st.sampled_from((10, 33.33, 50, 99.99)),
     st.sampled_from(({}, {"seed": "s"})),
 )
-leaves = st.one_of(counted, counted, counted, uncounted, picked, picked, traited, traited, known, sampled)
+leaves = st.one_of(
+    counted, counted, counted, measured, measured, uncounted, picked, picked, traited, traited, known, sampled
+)
 
 
 def composed_of(inner: st.SearchStrategy[Mapping]) -> st.SearchStrategy[Mapping]:

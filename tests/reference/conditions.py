@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.reference import measures
 from tests.reference.moments import duration_ms, moment_ms
 from tests.reference.records import Taken
 from tests.reference.values import found_at, of_event, passes
 
-COUNT_TESTS = ("at_least", "at_most", "more_than", "less_than", "exactly")
 TIME_KEYS = ("within", "since", "between")
 NOT_VALUE_TESTS = ("latest", "first", "trait", "property", "where", *TIME_KEYS)
 DURATION_KEYS = ("within", "known_for", "within_last", "within_next", "older_than")
@@ -52,7 +52,7 @@ def holds(
 
 def _leaf_holds(leaf: dict[str, Any], history: History, now: int, segment: str) -> bool:
     if "did" in leaf:
-        return _count_passes(leaf, len(_matching(leaf, leaf["did"], history, now)))
+        return measures.passes(leaf, measures.measured(leaf, _matching(leaf, leaf["did"], history, now)))
     if "did_not" in leaf:
         return not _matching(leaf, leaf["did_not"], history, now)
     if "latest" in leaf:
@@ -105,18 +105,6 @@ def _is_where(leaf: dict[str, Any], event: Taken, now: int) -> bool:
         passes(tests, of_event(path, event.properties, event.context), now)
         for path, tests in leaf.get("where", {}).items()
     )
-
-
-def _count_passes(leaf: dict[str, Any], count: int) -> bool:
-    bounds = {name: leaf[name] for name in COUNT_TESTS if name in leaf} or {"at_least": 1}
-    outcomes = {
-        "at_least": lambda bound: count >= bound,
-        "at_most": lambda bound: count <= bound,
-        "more_than": lambda bound: count > bound,
-        "less_than": lambda bound: count < bound,
-        "exactly": lambda bound: count == bound,
-    }
-    return all(outcomes[name](bound) for name, bound in bounds.items())
 
 
 def _one_passes(leaf: dict[str, Any], events: list[Taken], now: int) -> bool:

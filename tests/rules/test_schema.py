@@ -14,7 +14,7 @@ from tests.rules.written import CONDITIONS
 SCHEMA = json_schema()
 VALIDATOR = Draft7Validator(SCHEMA)
 BEYOND_SCHEMA = (
-    "bad_pattern", "no such day", "years 1 to 9999", "two decimals", "duplicate_key", "surrogate", "yaml: ",
+    "bad_pattern", "bad_zone", "no such day", "years 1 to 9999", "two decimals", "duplicate_key", "surrogate", "yaml: ",
     'wrong_type: write "5"', "a key is a text", "too large",
 )  # fmt: skip
 """What no schema can say, or what only YAML has."""

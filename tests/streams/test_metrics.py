@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from rules.event import Event
+from rules.features import Limit
 from rules.step import Outcome, Transition
 from streams.contacts import Work
 from streams.distribution import Distribution
@@ -85,7 +86,12 @@ def test_a_batch_counts_its_records_by_what_became_of_them() -> None:
     work = Work(NOW_MS)
     work.outcomes = {Outcome.PROCESSED: 5, Outcome.REPETITION: 2, Outcome.RESERVED: 1}
     taken = Taken([event] * 8, [output] * 3, [output] * 2, {"not_json": 1, "bad_id": 1}, repeated=1)
+    limit = Limit(passed=2)
+    meter.watch([limit])
     meter.batch(3, 14, taken, work)
+    limit.passed += 3
+    meter.batch(3, 0, Taken(), Work(NOW_MS))
+    assert value(metrics, "inexact_events_total") == 5
     counted = {
         "processed": 5,
         "repetition": 2,

@@ -1,0 +1,44 @@
+"""Numbers as measures take them: six decimals, rounded half to even, and exact from there on (contract, section 4.2)."""
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
+from typing import Any
+
+SCALE = 10**6
+_EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
+_ONE = Decimal(1)
+_SURE = 2.0**44
+"""Below it a double times a million is off by less than a hundredth, so that its rounding is sure except near a half."""
+_INT64 = 2**63
+
+Kept = int | str
+"""A whole number as a record can hold it: as decimal text where it is over 64 bits."""
+
+
+def scaled(value: Any) -> int | None:
+    """A JSON number in millionths; None for anything else."""
+    kind = type(value)
+    if kind is int:
+        whole: int = value
+        return whole * SCALE
+    if kind is not float:
+        return None
+    product: float = value * SCALE
+    if -_SURE < product < _SURE:
+        nearest = round(product)
+        if abs(product - nearest) < 0.49:
+            return nearest
+    return int(_EXACT.multiply(Decimal(repr(value)), SCALE).quantize(_ONE, context=_EXACT))
+
+
+def kept(number: int) -> Kept:
+    """The number as a record holds it."""
+    return number if -_INT64 <= number < _INT64 else str(number)
+
+
+def shown(amount: Fraction | int) -> float:
+    """Millionths as a JSON number."""
+    number = Fraction(amount, SCALE)
+    if number.denominator == 1 and abs(number.numerator) < _INT64:
+        return int(number)
+    return float(number)

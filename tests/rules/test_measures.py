@@ -1,0 +1,154 @@
+"""Measures: exact up to their limits, bounded beyond them."""
+
+import random
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.catalog import Blueprint
+from rules.contact import Contact
+from rules.event import Event
+from rules.features.limits import EXACT
+from rules.features.numbers import scaled
+from rules.features.sketch import empty, estimate, with_keys
+from rules.segment import Segment
+from rules.step import Step, Transition
+from streams.records import encode_record
+
+HOUR_MS = 3_600_000
+WINDOW_MS = 100 * HOUR_MS
+
+
+class Follower:
+    """One contact under one condition."""
+
+    def __init__(self, **when: Any) -> None:
+        segment = Segment.model_validate({"key": "s", "when": {"did": "A", **when}})
+        self.catalog = Blueprint([segment]).catalog()
+        self.contact = Contact(id="u")
+        self.moves: list[Transition] = []
+        self._step = Step(self.catalog)
+
+    def take(self, now_ms: int, value: Any, time_ms: int | None = None) -> None:
+        at_ms = now_ms if time_ms is None else time_ms
+        event = Event("u", "track", "A", at_ms, now_ms, None, {"p": value}, {}, {})
+        self._step.take(self.contact, event, now_ms, self.moves)
+
+    def observed(self, now_ms: int) -> Any:
+        return self.catalog.programs[0].evidence(self.contact, now_ms)[0][1]
+
+    @property
+    def size(self) -> int:
+        return len(encode_record(self.contact, 1))
+
+
+@given(st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**63), 2**64)))
+def test_a_number_is_taken_to_six_decimals_half_to_even(number: float) -> None:
+    exact = Fraction(str(number))
+    assert scaled(number) == round(exact * 10**6), "Python rounds fractions half to even"
+
+
+@pytest.mark.parametrize(
+    ("number", "millionths"), [(0.0000005, 0), (0.0000015, 2), (2.5e-6, 2), (1e300, 10**306)]
+)
+def test_halves_and_huge_numbers(number: float, millionths: int) -> None:
+    assert scaled(number) == millionths
+
+
+def test_sums_of_numbers_over_64_bits_are_exact_and_can_be_stored() -> None:
+    follower = Follower(sum="p", exactly=1, within="1d")
+    for at_ms, value in enumerate((1e30, 1, -1e30)):
+        follower.take(at_ms, value)
+    assert [move.at_ms for move in follower.moves] == [2]
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(follower.contact.features))
+
+
+@pytest.mark.parametrize("kind", ["sum", "average", "minimum", "maximum"])
+def test_up_to_a_thousand_events_in_the_window_are_exact_also_after_there_were_more(kind: str) -> None:
+    """First many at once, then few: what is left of the many when the first of them have gone is exact again."""
+    chance = random.Random(3)
+    follower = Follower(**{kind: "p", "at_least": 10**9, "within": "100h"})
+    kept: list[tuple[int, int]] = []
+    for number in range(2500):
+        at_ms = number * 60_000
+        value = chance.randrange(-1000, 1000)
+        kept.append((at_ms, value))
+        follower.take(at_ms, value)
+    for now_ms in range(2499 * 60_000, 2600 * 60_000 + WINDOW_MS, 17 * 60_000):
+        inside = [value for at_ms, value in kept if now_ms - WINDOW_MS < at_ms <= now_ms]
+        if len(inside) > EXACT:
+            continue
+        expected = {
+            "sum": sum(inside),
+            "average": Fraction(sum(inside), len(inside)) if inside else None,
+            "minimum": min(inside, default=None),
+            "maximum": max(inside, default=None),
+        }[kind]
+        found = follower.observed(now_ms)
+        assert found == (None if expected is None else pytest.approx(float(expected), abs=1e-9)), now_ms
+
+
+def test_beyond_a_thousand_events_the_windows_edge_is_off_by_a_hundredth_at_most() -> None:
+    chance = random.Random(4)
+    follower = Follower(sum="p", at_least=10**9, within="100h")
+    kept: list[int] = []
+    now_ms = 0
+    for _ in range(20_000):
+        now_ms += chance.randrange(40_000)
+        late_ms = chance.randrange(WINDOW_MS) if chance.random() < 0.2 else 0
+        kept.append(now_ms - late_ms)
+        follower.take(now_ms, 1, now_ms - late_ms)
+        if len(kept) % 500 == 0:
+            counts = [
+                sum(now_ms - WINDOW_MS - off < at_ms for at_ms in kept) for off in (0, WINDOW_MS // 100)
+            ]
+            assert counts[0] > EXACT or len(kept) < 1500
+            assert counts[0] <= follower.observed(now_ms) <= counts[1]
+    (feature,) = follower.catalog.limits
+    assert feature.passed > 0
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"sum": "p", "at_least": 1, "within": "100h"},
+        {"minimum": "p", "at_least": 1, "within": "100h"},
+        {"maximum": "p", "at_least": 1, "within": "100h"},
+        {"distinct": "p", "at_least": 500, "within": "100h"},
+        {"distinct": "p", "at_least": 500},
+        {"days": True, "at_least": 400},
+        {"sum": "p", "at_least": 1},
+    ],
+    ids=str,
+)
+def test_a_record_levels_off_however_much_a_contact_does(when: dict[str, Any]) -> None:
+    follower, sizes = Follower(**when), []
+    for number in range(30_000):
+        # Ever larger, so that no least number is ever surpassed.
+        follower.take(number * 20_000, number)
+        if number in (10_000, 29_999):
+            sizes.append(follower.size)
+    assert sizes[1] < 1.1 * sizes[0] + 50
+    assert sizes[1] < 25_000
+
+
+@pytest.mark.parametrize("count", [0, 1, 2500, 20_000, 60_000, 200_000])
+def test_the_sketch_is_within_two_percent(count: int) -> None:
+    chance = random.Random(count)
+    sketch = with_keys(empty(), (chance.getrandbits(64) - 2**63 for _ in range(count)))
+    assert estimate(sketch) == pytest.approx(count, rel=0.02)
+
+
+def test_many_different_values_of_all_time_are_told_within_two_percent() -> None:
+    follower = Follower(distinct="p", at_least=5000)
+    for number in range(6000):
+        follower.take(number, f"value {number}")
+        follower.take(number, f"value {number // 2}")
+    (move,) = follower.moves
+    assert 4900 <= move.at_ms <= 5100
+    assert follower.observed(6000) == pytest.approx(6000, rel=0.02)
+    assert follower.size < 17_000
