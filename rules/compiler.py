@@ -18,6 +18,7 @@ from rules.leaves import (
     TraitTest,
 )
 from rules.measured import measured
+from rules.sequenced import SequenceLeaf
 from rules.verdict import at_least
 
 NONE_AT_ALL = CountTest(low=0, high=0)
@@ -51,6 +52,8 @@ def compile_leaf(condition: Condition, segment_key: str) -> Leaf:
             return KnownFor(known_for_ms)
         case written.Sample(sample=percent, seed=seed):
             return SampleTest(float(percent), segment_key if seed is None else seed)
+        case written.Sequence(sequence=chain):
+            return SequenceLeaf(chain)
         case written.All() | written.Any_() | written.None_() | written.Not() | written.AtLeast():
             raise TypeError(f"{type(condition).__name__} is no leaf")
         case _:

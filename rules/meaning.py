@@ -16,6 +16,7 @@ from rules.conditions import (
     None_,
     Not,
     Sample,
+    Sequence,
     TraitIs,
 )
 from rules.contradictions import NEGATIVE_TESTS
@@ -55,7 +56,7 @@ def _form(condition: Condition, seed: str) -> Form:
             return ["leaf", _one_for_in(condition.content)]
         case Sample():
             return ["leaf", {"seed": seed, **condition.content}]
-        case KnownFor():
+        case KnownFor() | Sequence():
             return ["leaf", condition.content]
         case _:
             assert_never(condition)

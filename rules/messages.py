@@ -6,12 +6,18 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from rules.conditions import MEASURES, MODELS, Did
+from rules.conditions import MEASURES, MODELS, Chain, Did, Sequence, SequenceStep, ThenNot
 from rules.kinds import KIND_KEYS, LATER_KEYS, LATER_KINDS, OTHER_KEYS
 from rules.problems import Problem, closest, shown
 from rules.segment import Segment
 from rules.value_tests import PlainTests
 
+_INSIDE: dict[tuple[type[BaseModel], int | str], type[BaseModel]] = {
+    (Sequence, "sequence"): Chain,
+    (Chain, "steps"): SequenceStep,
+    (Chain, "then_not"): ThenNot,
+}
+"""What stands at a key of a model, where that has keys of its own."""
 _TAGS = {f"<{kind}>": kind for kind in MODELS}
 _COUNT_KEYS = ("at_least", "at_most", "more_than", "less_than", "exactly")
 _NOW_TESTS = ("within_last", "within_next", "older_than")
@@ -77,6 +83,7 @@ def _locate(loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel], tuple[int
             kind, model = _TAGS[step], MODELS[_TAGS[step]]
         elif step != "[key]":
             path.append(step)
+            model = _INSIDE.get((model, step), model)
     return kind, model, tuple(path)
 
 
@@ -105,6 +112,9 @@ def _about_key(kind: str, model: type[BaseModel], key: Any) -> tuple[str, str]:
         return f"`did_not` takes no `{key}`", f"write did: .. with {key}"
     elif kind in ("did", "did_not") and key in OTHER_KEYS:
         return f"`{key}` does not go with `{kind}`", "tests on properties stand under where: {path: ..}"
+    elif model in (SequenceStep, ThenNot) and (key in OTHER_KEYS or key in KIND_KEYS):
+        what = "a step" if model is SequenceStep else "`then_not`"
+        return f"`{key}` does not go with {what}", _goes_with(allowed)
     elif key in OTHER_KEYS or key in KIND_KEYS:
         return f"`{key}` does not go with `{kind}`", _goes_with(allowed)
     meant = closest(key, allowed)

@@ -16,6 +16,7 @@ from rules.conditions import (
     None_,
     Not,
     Sample,
+    Sequence,
     TraitIs,
 )
 from rules.contradictions import NEGATIVE_TESTS
@@ -41,7 +42,7 @@ def of_newcomer(condition: Condition) -> bool | None:
             return _by_leaf(condition)
 
 
-def _by_leaf(leaf: Did | DidNot | Latest | First | TraitIs | KnownFor | Sample) -> bool | None:
+def _by_leaf(leaf: Did | DidNot | Latest | First | TraitIs | KnownFor | Sample | Sequence) -> bool | None:
     match leaf:
         case Did():
             return _of_nothing(leaf)
@@ -52,7 +53,7 @@ def _by_leaf(leaf: Did | DidNot | Latest | First | TraitIs | KnownFor | Sample) 
                 test in NEGATIVE_TESTS or (test == "exists" and not value)
                 for test, value in tests.given.items()
             )
-        case Latest() | First() | KnownFor():
+        case Latest() | First() | KnownFor() | Sequence():
             return False
         case Sample():
             return None

@@ -73,6 +73,27 @@ def reader(path: str) -> Callable[[Mapping[str, Any]], Values]:
     return read_nested
 
 
+def event_scalar_reader(path: str) -> Callable[[Event], str | float | bool | None]:
+    """A function that reads the one value at ``path`` of an event; None where it is missing, an object, or a list, or
+    lies in one."""
+    of_context = path.startswith("context.")
+    whole = path.removeprefix("context.") if of_context else path
+    names = whole.split(".")
+
+    def read(event: Event) -> str | float | bool | None:
+        fields: Any = event.context if of_context else event.properties
+        value = fields.get(whole)
+        if value is None:
+            value = fields
+            for name in names:
+                value = value.get(name) if type(value) is dict else None
+        if type(value) is int and not INT64_MIN <= value <= UINT64_MAX:
+            return float(value)
+        return value if isinstance(value, str | int | float) else None
+
+    return read
+
+
 def event_reader(path: str) -> Callable[[Event], Values]:
     """A function that reads ``path`` from an event: its properties, or its context where the path begins with it."""
     if path.startswith("context."):

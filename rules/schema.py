@@ -18,10 +18,19 @@ _REF = "#/definitions/"
 _TIME_KEYS = ("within", "since", "between")
 _NAMES: dict[str, str] = {model.__name__: kind for kind, model in MODELS.items()} | {
     "AtLeast": "at_least",
+    "Chain": "steps",
+    "SequenceStep": "step",
+    "ThenNot": "then_not",
     "PlainTests": "tests",
     "Segment": "segment",
 }
-_TITLES = {"segment": "a segment", "tests": "tests on a value"}
+_TITLES = {
+    "segment": "a segment",
+    "tests": "tests on a value",
+    "steps": "the steps of a sequence",
+    "step": "a step of a sequence",
+    "then_not": "what must not follow",
+}
 
 
 def json_schema() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rules.conditions import (
     AmountTest,
     Any_,
     AtLeast,
+    Chain,
     Condition,
     CountTest,
     Did,
@@ -22,6 +23,9 @@ from rules.conditions import (
     None_,
     Not,
     Sample,
+    Sequence,
+    SequenceStep,
+    ThenNot,
     TraitIs,
 )
 from rules.durations import DAY_MS, Moment, format_duration, format_moment
@@ -59,8 +63,28 @@ def describe(condition: Condition) -> str:
                 f"in a sample of {percent.normalize():f} %",
                 "" if seed is None else f"by the seed {_text(seed)}",
             )
+        case Sequence(sequence=chain):
+            return _chain(chain)
         case _:
             assert_never(condition)
+
+
+def _chain(chain: Chain) -> str:
+    said = ", then ".join(_step(step) for step in chain.steps)
+    if chain.then_not is not None:
+        said += f", then no {_step(chain.then_not)}"
+    about = []
+    if chain.by is not None:
+        about.append(f"with the same {_text(chain.by)}")
+    if chain.within_ms is not None:
+        about.append(f"complete within the last {format_duration(chain.within_ms)}")
+    return said + (f" ({', '.join(about)})" if about else "")
+
+
+def _step(step: SequenceStep | ThenNot) -> str:
+    within = "" if step.within_ms is None else f"within {format_duration(step.within_ms)}"
+    where = f"where {' and '.join(_one_where(where) for where in step.where)}" if step.where else ""
+    return _words(_events(step.did), where, within)
 
 
 def _describe_group(condition: All | Any_ | None_ | AtLeast | Not) -> str:

@@ -30,11 +30,13 @@ NOTE = "<!-- Made by `make docs` from the code and from {name}.in.md: change it 
 EXAMPLE_START = "2026-01-05 10:00 UTC"
 TIME_KEYS = ("within", "since", "between")
 GROUPS = {
-    "What contacts did": ("did", "did_not", "latest", "first"),
+    "What contacts did": ("did", "did_not", "sequence", "latest", "first"),
     "Who contacts are": ("trait", "known_for", "sample"),
     "Conditions joined": ("all", "any", "none", "not", "of"),
 }
 """The kinds of conditions in the order of the page. A kind that is missing here fails the run."""
+INSIDE = {"sequence": {"steps": "In `sequence`", "step": "In a step", "then_not": "In `then_not`"}}
+"""What stands in a kind of condition and is none: its title, by its name in the schema."""
 
 Mapping = dict[str, Any]
 
@@ -81,7 +83,8 @@ def definitions() -> dict[str, str]:
     by_kind = {entry["kind"]: entry for entry in shown["conditions"]}
     tests = list(schema["tests"]["properties"])
     timed = [key for key in schema["trait"]["properties"] if key not in {*tests, "trait"}]
-    assert set(by_kind) == set(schema) - {"segment", "tests", "condition", "at_least"} | {"of"}
+    inner = {name for parts in INSIDE.values() for name in parts}
+    assert set(by_kind) == set(schema) - {"segment", "tests", "condition", "at_least"} - inner | {"of"}
     return {
         "SEGMENT": _keys(schema["segment"], list(schema["segment"]["properties"])),
         "CONDITIONS": "\n".join(_groups(schema, by_kind, [*tests, *timed])),
@@ -102,6 +105,10 @@ def _groups(schema: Mapping, by_kind: Mapping, tests: list[str]) -> Iterator[str
             has_tests = "exists" in keys
             left = [k for k in keys if k not in (*TIME_KEYS, "where") and not (has_tests and k in tests)]
             rows = [_keys(own, left).rstrip("\n")]
+            for inner, heading in INSIDE.get(kind, {}).items():
+                rows.append(
+                    f"\n{heading}:\n\n" + _keys(schema[inner], list(schema[inner]["properties"])).rstrip("\n")
+                )
             if has_tests:
                 rows.append("| [value tests](#value-tests) | | One or more; joined by *and*. |")
             if "where" in keys:
@@ -125,7 +132,7 @@ def _type(about: Mapping) -> str:
     if "anyOf" in about:
         return " or ".join(dict.fromkeys(_type(part) for part in about["anyOf"]))
     if "$ref" in about or "allOf" in about:
-        return "condition"
+        return str(about.get("$ref") or about["allOf"][0]["$ref"]).rpartition("/")[2]
     if "const" in about:
         return f"`{json.dumps(about['const'])}`"
     if about["type"] == "array":

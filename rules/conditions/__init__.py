@@ -7,6 +7,7 @@ from rules.conditions.events import CountTest, Did, DidNot, Events, First, Lates
 from rules.conditions.facts import KnownFor, Sample, TraitIs
 from rules.conditions.logic import All, Any_, AtLeast, None_, Not
 from rules.conditions.measures import AMOUNTS, MEASURES, AmountTest, Measure
+from rules.conditions.sequences import Chain, Sequence, SequenceEvent, SequenceStep, ThenNot
 from rules.conditions.tree import MODELS, Condition, canonical, children, parse_condition, places
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "AmountTest",
     "Any_",
     "AtLeast",
+    "Chain",
     "Condition",
     "CountTest",
     "Did",
@@ -30,6 +32,10 @@ __all__ = [
     "Not",
     "RollingEvents",
     "Sample",
+    "Sequence",
+    "SequenceEvent",
+    "SequenceStep",
+    "ThenNot",
     "TraitIs",
     "canonical",
     "children",

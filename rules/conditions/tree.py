@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
 from rules.conditions.events import Did, DidNot, First, Latest
 from rules.conditions.facts import KnownFor, Sample, TraitIs
 from rules.conditions.logic import All, Any_, AtLeast, None_, Not
+from rules.conditions.sequences import Sequence
 from rules.kinds import check_filled_list, check_kind, kind_of
 from rules.value_tests import Written
 
@@ -24,6 +25,7 @@ MODELS: dict[str, type[Written]] = {
     "trait": TraitIs,
     "known_for": KnownFor,
     "sample": Sample,
+    "sequence": Sequence,
 }
 """The model of each kind of condition, by the key that tells the kind."""
 
@@ -39,7 +41,8 @@ Condition: TypeAlias = Annotated[
     | Annotated[First, Tag("<first>")]
     | Annotated[TraitIs, Tag("<trait>")]
     | Annotated[KnownFor, Tag("<known_for>")]
-    | Annotated[Sample, Tag("<sample>")],
+    | Annotated[Sample, Tag("<sample>")]
+    | Annotated[Sequence, Tag("<sequence>")],
     # Tags are in brackets so that, in the place of an error, none is taken for a key of the file.
     Discriminator(lambda value: f"<{kind_of(value)}>"),
     BeforeValidator(check_kind),

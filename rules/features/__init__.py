@@ -5,6 +5,7 @@ share equal features, and editing one segment leaves what the others remember al
 """
 
 from rules.features.amounts import RollingAmount, TotalAmount
+from rules.features.chains import Chains, ChainStep
 from rules.features.distinct import Date, Property, RollingKeys, TotalKeys
 from rules.features.extremes import RollingExtreme, TotalExtreme
 from rules.features.feature import Feature, Fold, Source, guard_of
@@ -14,6 +15,8 @@ from rules.features.occurrences import Occurrences, Total
 from rules.features.traits import TraitValue
 
 __all__ = [
+    "ChainStep",
+    "Chains",
     "Date",
     "Feature",
     "Fold",

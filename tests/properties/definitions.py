@@ -139,9 +139,31 @@ sampled = st.builds(
     st.sampled_from((10, 33.33, 50, 99.99)),
     st.sampled_from(({}, {"seed": "s"})),
 )
-leaves = st.one_of(
+plain_leaves = st.one_of(
     counted, counted, counted, measured, measured, uncounted, picked, picked, traited, traited, known, sampled
 )
+
+
+few_names = st.one_of(st.sampled_from(("A", "A", "B", "*")), st.just(["A", "B"]))
+few_wheres: st.SearchStrategy[Mapping] = st.one_of(st.just({}), st.just({}), st.just({}), wheres)
+steps = st.builds(_merged, st.builds(lambda n: {"did": n}, few_names), few_wheres)
+gaps = st.one_of(st.just({}), windows, windows)
+
+
+@st.composite
+def _sequences(draw: st.DrawFn) -> Mapping:
+    later = draw(st.lists(st.builds(_merged, steps, gaps), max_size=2))
+    sequence: Mapping = {"steps": [draw(steps), *later]}
+    if not later or draw(st.booleans()):
+        sequence["then_not"] = {**draw(steps), **draw(windows)}
+    if draw(st.integers(0, 2)) == 0:
+        sequence["by"] = draw(st.sampled_from(PROPERTY_PATHS))
+    return {"sequence": {**sequence, **draw(gaps)}}
+
+
+sequences = _sequences()
+# Of a choice of choices hypothesis makes one flat choice, in which sequences would be rare.
+leaves = st.integers(0, 5).flatmap(lambda chosen: sequences if chosen == 0 else plain_leaves)
 
 
 def composed_of(inner: st.SearchStrategy[Mapping]) -> st.SearchStrategy[Mapping]:

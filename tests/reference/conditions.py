@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.reference import measures
+from tests.reference import measures, sequences
 from tests.reference.moments import duration_ms, moment_ms
 from tests.reference.records import Taken
 from tests.reference.values import found_at, of_event, passes
@@ -51,6 +51,8 @@ def holds(
 
 
 def _leaf_holds(leaf: dict[str, Any], history: History, now: int, segment: str) -> bool:
+    if "sequence" in leaf:
+        return sequences.holds(leaf["sequence"], history.events, now)
     if "did" in leaf:
         return measures.passes(leaf, measures.measured(leaf, _matching(leaf, leaf["did"], history, now)))
     if "did_not" in leaf:
@@ -72,12 +74,12 @@ def _matching(leaf: dict[str, Any], names: str | list[str], history: History, no
     found = [
         event
         for event in history.events
-        if _is_named(names, event) and _is_in_time(leaf, event.time_ms, now) and _is_where(leaf, event, now)
+        if is_named(names, event) and _is_in_time(leaf, event.time_ms, now) and is_where(leaf, event, now)
     ]
     return sorted(found, key=lambda event: event.time_ms)
 
 
-def _is_named(names: str | list[str], event: Taken) -> bool:
+def is_named(names: str | list[str], event: Taken) -> bool:
     if not event.is_behaviour:
         return False
     return names == "*" or event.name in ([names] if isinstance(names, str) else names)
@@ -100,7 +102,7 @@ def _moment(text: str) -> int:
     return moment
 
 
-def _is_where(leaf: dict[str, Any], event: Taken, now: int) -> bool:
+def is_where(leaf: dict[str, Any], event: Taken, now: int) -> bool:
     return all(
         passes(tests, of_event(path, event.properties, event.context), now)
         for path, tests in leaf.get("where", {}).items()
@@ -153,6 +155,9 @@ def durations_of(definition: Any) -> set[int]:
         for key, text in definition.items()
         if key in DURATION_KEYS and isinstance(text, str)
     }
+    if "then_not" in definition and "within" in definition:
+        # It is complete after the one, and over after both.
+        own.add(duration_ms(definition["within"]) + duration_ms(definition["then_not"]["within"]))
     return own | {length for inner in definition.values() for length in durations_of(inner)}
 
 

@@ -21,6 +21,13 @@ KEYS: list[Case] = [
     ("{trait: a, is: 1, ▸within: 3d}", ["unknown_key: does not go with `trait`"]),
     ("{first: A, property: p, is: 1, ▸within: 3d}", ["unknown_key: `first` takes no `within`"]),
     ("{latest: A, is: 1, property: p, ▸seed: x}", ["unknown_key: does not go with `latest`"]),
+    ("{sequence: {steps: [{did: A}, {did: B, ▸withn: 1h}]}}", ["unknown_key: did you mean `within`?"]),
+    ("{sequence: {steps: [{did: A}, {did: B}], ▸then_no: {did: C}}}", ["unknown_key: `then_not`"]),
+    ("{sequence: {steps: [{did: A}, {did: B, ▸at_least: 2}]}}", ["unknown_key: does not go with a step"]),
+    ("{sequence: {steps: [{did: A}, {did: B, ▸since: 2026-01-05}]}}", ["unknown_key: with a step"]),
+    ("{sequence: {steps: [{did: A}], then_not: ▸{did: B}}}", ["missing_key: `within`"]),
+    ("{sequence: ▸{by: x}}", ["missing_key: `steps`"]),
+    ("{sequence: {steps: [{did: A}, {did: B, where: {x: {▸contain: z}}}]}}", ["unknown_key: `contains`"]),
     ("{did: A, sum: t, ▸average: t, at_least: 1}", ["two_measures: `sum` and `average`"]),
     ("{did: A, ▸sum: t}", ["missing_key: `sum` needs a test"]),
     ("{did: A, ▸minimum: t, within: 3d}", ["missing_key: `minimum` needs a test"]),
@@ -42,7 +49,6 @@ KEYS: list[Case] = [
 ]
 
 LATER: list[Case] = [
-    ("{▸sequence: {steps: []}}", ["not_supported: `sequence` is not supported yet"]),
     ("{▸score: {at_least: 5}}", ["not_supported: `score`"]),
     (
         "{all: [{▸member_of: a}, {▸not_member_of: b}]}",
@@ -57,6 +63,10 @@ TYPES: list[Case] = [
     ("{not: ▸[{did: A}]}", ["wrong_type: a condition is a mapping"]),
     ("{all: [{did: A}, ▸x, {▸dod: A}]}", ["wrong_type: write {did: x}", "unknown_key: did you mean `did`?"]),
     ("{did: ▸5}", ["wrong_type: put it in quotes"]),
+    ("{sequence: ▸[{did: A}]}", ["wrong_type: a list"]),
+    ("{sequence: {steps: ▸{did: A}}}", ["wrong_type: `steps` wants a list"]),
+    ("{sequence: {steps: ▸[]}}", ["empty: write at least two steps"]),
+    ("{sequence: {steps: [{did: ▸5}, {did: B}]}}", ["wrong_type: put it in quotes"]),
     ("{did: A, sum: ▸5, at_least: 1}", ["wrong_type: `sum` wants a text"]),
     ("{did: A, days: ▸false}", ["wrong_type: write days: true"]),
     ("{did: A, days: ▸berlin}", ["bad_zone: did you mean Europe/Berlin?"]),
@@ -121,6 +131,8 @@ NEVER: list[Case] = [
     ("▸{did: A, exactly: 2, at_least: 3}", ["never_passes: no count"]),
     ("▸{did: A, at_least: 0}", ["never_fails: `at_least: 0`"]),
     ("▸{did: A, more_than: -1}", ["never_fails: can never fail"]),
+    ("{sequence: {steps: [{did: A, ▸within: 1h}, {did: B}]}}", ["first_within: the first step"]),
+    ("{sequence: {steps: ▸[{did: A}]}}", ["one_step: write did: .., or add a step"]),
     ("▸{did: A, sum: t, at_least: 3, less_than: 3}", ["never_passes: no number is both"]),
     ("▸{did: A, average: t, exactly: 3, more_than: 2, at_most: 2.5}", ["never_passes: no number"]),
     ("▸{did: A, distinct: t, less_than: 0}", ["never_passes: not negative"]),
@@ -182,6 +194,11 @@ LOOK_ALIKES: list[Case] = [
 ]
 
 SOUND: list[str] = [
+    "{sequence: {steps: [{did: A}], then_not: {did: '*', within: 1h}}}",
+    "{sequence: {steps: [{did: [A, B]}, {did: A, within: 1h, where: {x: 1}}], by: context.x, within: 7d}}",
+    "{did: A, sum: total, at_least: 3, at_most: 3, within: 3d}",
+    "{did: A, days: Europe/Berlin, at_least: 9, within: 7d}",
+    "{did: A, distinct: x, at_least: 5000}",
     "{did: A}",
     "{did: '*', within: 1000000d, at_most: 1000}",
     "{did: [A, B, A], at_least: 0, at_most: 3}",

@@ -15,8 +15,8 @@ from tests.reference import Expected
 from tests.scenarios.scenario import Scenario, scenarios
 from tests.servers import empty_database, unique_name
 
-FIRST_MS = 631_152_000_000
-"""1990-01-01: what is received in the wall clock's future is refused."""
+FIRST_MS = 31_917_600_000
+"""1971-01-05 10:00 UTC: what is received in the wall clock's future is refused, and days start as elsewhere."""
 APART_MS = 200 * 86_400_000
 
 
