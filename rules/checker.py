@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from rules.conditions import Condition, KnownFor, children
+from rules.conditions import KnownFor, Node, children
 from rules.errors import Finding
 from rules.loading import Located, read
 from rules.meaning import meaning
@@ -35,5 +35,5 @@ def _warnings(segments: list[Located]) -> Iterator[Finding]:
             yield located.finding("warning", Problem("same_meaning", message, "keep one of them", ("when",)))
 
 
-def _has_known_for(condition: Condition) -> bool:
+def _has_known_for(condition: Node) -> bool:
     return isinstance(condition, KnownFor) or any(_has_known_for(child) for _, child in children(condition))

@@ -1,11 +1,11 @@
 """From a condition to a program over features."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import assert_never
 
 from rules import conditions as written
-from rules.conditions import Condition, CountTest
-from rules.emit import Emitter
+from rules.conditions import Condition, CountTest, Node, leaves_of
+from rules.emit import Emitter, Function
 from rules.features import Source
 from rules.leaves import (
     EventProperty,
@@ -18,22 +18,15 @@ from rules.leaves import (
     TraitTest,
 )
 from rules.measured import measured
+from rules.scored import Scoring, most_counted
 from rules.sequenced import SequenceLeaf
 from rules.verdict import at_least
 
 NONE_AT_ALL = CountTest(low=0, high=0)
+ONCE = CountTest(low=1, high=None)
 
 
-def leaves_of(condition: Condition) -> Iterator[Condition]:
-    """The leaf conditions in the order in which they are written."""
-    inner = written.children(condition)
-    if not inner:
-        yield condition
-    for _, child in inner:
-        yield from leaves_of(child)
-
-
-def compile_leaf(condition: Condition, segment_key: str) -> Leaf:
+def compile_leaf(condition: Node, segment_key: str) -> Leaf:
     """The leaf that a condition without conditions in it stands for."""
     match condition:
         case written.Did(did=names, measure=measure):
@@ -54,14 +47,27 @@ def compile_leaf(condition: Condition, segment_key: str) -> Leaf:
             return SampleTest(float(percent), segment_key if seed is None else seed)
         case written.Sequence(sequence=chain):
             return SequenceLeaf(chain)
-        case written.All() | written.Any_() | written.None_() | written.Not() | written.AtLeast():
+        case written.ScorePart(each=each):
+            assert each is not None
+            leaf = _count(each, each.did, ONCE)
+            leaf.capacity = most_counted(condition)
+            return leaf
+        case (
+            written.Score()
+            | written.All()
+            | written.Any_()
+            | written.None_()
+            | written.Not()
+            | written.AtLeast()
+        ):
             raise TypeError(f"{type(condition).__name__} is no leaf")
         case _:
             assert_never(condition)
 
 
 def _source(
-    condition: written.Did | written.DidNot | written.Latest | written.First, names: tuple[str, ...]
+    condition: written.Did | written.DidNot | written.Latest | written.First | written.Each,
+    names: tuple[str, ...],
 ) -> Source:
     start_ms, end_ms = condition.since_ms, None
     if condition.between_ms is not None:
@@ -69,26 +75,24 @@ def _source(
     return Source(names, condition.where, start_ms, end_ms)
 
 
-def _count(condition: written.Did | written.DidNot, names: tuple[str, ...], test: CountTest) -> Leaf:
+def _count(
+    condition: written.Did | written.DidNot | written.Each, names: tuple[str, ...], test: CountTest
+) -> Leaf:
     source = _source(condition, names)
     if condition.within_ms is None:
         return TotalCount(source, test)
     return RollingCount(source, condition.within_ms, test)
 
 
-def emit_verdict(to: Emitter, condition: Condition, leaves: Mapping[int, Leaf], numbers: Numbers) -> str:
-    """Writes the code of a condition's verdict, and returns the expression that has it.
+class Translation:
+    """From conditions to code: of the verdict, and of the points of a score."""
 
-    ``leaves`` has the compiled leaf of each leaf condition, by the identity of the condition.
-    """
-    return _Translation(to, leaves, numbers).emit(condition)
-
-
-class _Translation:
     def __init__(self, to: Emitter, leaves: Mapping[int, Leaf], numbers: Numbers) -> None:
+        """``leaves`` has the compiled leaf of each leaf condition, by the identity of the condition."""
         self._to, self._leaves, self._numbers = to, leaves, numbers
 
-    def emit(self, condition: Condition) -> str:
+    def emit(self, condition: Node) -> str:
+        """Writes the code of a condition's verdict, and returns the expression that has it."""
         match condition:
             case written.All(all=inner):
                 return self._all(inner)
@@ -101,10 +105,27 @@ class _Translation:
             case written.AtLeast(at_least=k, of=inner):
                 verdicts = ", ".join([self.emit(child) for child in inner])
                 return self._named(f"{self._to.constant(at_least)}({k}, [{verdicts}])")
+            case written.Score(score=tally):
+                return self._named(self._scored(Scoring(tally).verdict, tally))
             case _:
                 leaf = self._leaves[id(condition)]
-                number = -1 if leaf.feature is None else self._numbers[leaf.feature.key]
-                return leaf.emit(self._to, number)
+                return leaf.emit(self._to, self._number(leaf))
+
+    def emit_total(self, tally: written.Tally) -> str:
+        """Writes the code of the points of a score, and returns the expression that has them."""
+        return self._scored(Scoring(tally).total, tally)
+
+    def _scored(self, function: Function, tally: written.Tally) -> str:
+        verdicts = ", ".join(self.emit(part.when) for part in tally.of if part.when is not None)
+        states = ", ".join(
+            self._to.feature(self._number(self._leaves[id(part)]))
+            for part in tally.of
+            if part.each is not None
+        )
+        return f"{self._to.constant(function)}(now, [{verdicts}], [{states}])"
+
+    def _number(self, leaf: Leaf) -> int:
+        return -1 if leaf.feature is None else self._numbers[leaf.feature.key]
 
     def _named(self, expression: str) -> str:
         name = self._to.variable()

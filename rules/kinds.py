@@ -7,9 +7,9 @@ from rules.problems import Problem, closest, refuse, shown
 
 KIND_KEYS = (
     "all", "any", "none", "not", "of", "did", "did_not", "latest", "first", "trait", "known_for", "sample",
-    "sequence",
+    "sequence", "score",
 )  # fmt: skip
-LATER_KINDS = ("score", "member_of", "not_member_of")
+LATER_KINDS = ("member_of", "not_member_of")
 LATER_KEYS = (*LATER_KINDS, "enter_after", "exit_after", "cooldown")
 """What the contract has and this version does not read yet."""
 

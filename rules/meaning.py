@@ -1,6 +1,7 @@
 """When two conditions mean the same, however they are written."""
 
 import json
+from fractions import Fraction
 from typing import Any, assert_never
 
 from rules.conditions import (
@@ -16,10 +17,13 @@ from rules.conditions import (
     None_,
     Not,
     Sample,
+    Score,
     Sequence,
+    Tally,
     TraitIs,
+    binding_tests,
 )
-from rules.contradictions import NEGATIVE_TESTS
+from rules.contradictions import NEGATIVE_TESTS, exact
 from rules.segment import Segment
 
 Form = list[Any]
@@ -46,20 +50,47 @@ def _form(condition: Condition, seed: str) -> Form:
             return _opposite(_form(only, seed))
         case AtLeast(at_least=number, of=inner):
             return _at_least(int(number), [_form(child, seed) for child in inner])
-        case Did():
-            return _did(condition)
-        case DidNot(did_not=names):
-            return _opposite(_counted({**_without(condition.content, "did_not"), "did": list(names)}, 1))
-        case TraitIs():
-            return _trait(condition)
-        case Latest() | First():
-            return ["leaf", _one_for_in(condition.content)]
-        case Sample():
-            return ["leaf", {"seed": seed, **condition.content}]
-        case KnownFor() | Sequence():
-            return ["leaf", condition.content]
         case _:
-            assert_never(condition)
+            return _leaf(condition, seed)
+
+
+def _leaf(
+    leaf: Did | DidNot | Latest | First | TraitIs | KnownFor | Sample | Sequence | Score, seed: str
+) -> Form:
+    match leaf:
+        case Did():
+            return _did(leaf)
+        case DidNot(did_not=names):
+            return _opposite(_counted({**_without(leaf.content, "did_not"), "did": list(names)}, 1))
+        case TraitIs():
+            return _trait(leaf)
+        case Latest() | First():
+            return ["leaf", _one_for_in(leaf.content)]
+        case Score(score=tally):
+            return _score(tally, seed)
+        case Sample():
+            return ["leaf", {"seed": seed, **leaf.content}]
+        case KnownFor() | Sequence():
+            return ["leaf", leaf.content]
+        case _:
+            assert_never(leaf)
+
+
+def _score(tally: Tally, seed: str) -> Form:
+    """In its own units, so that all the points and the test times ten mean the same."""
+    unit = tally.unit or Fraction(1)
+    test = {
+        key: str(exact(number) / unit) for key, number in binding_tests(tally.test, tally.given_tests).items()
+    }
+    parts: list[Form] = []
+    for part in tally.of:
+        points = str(exact(part.points) / unit)
+        if part.when is not None:
+            parts.append([points, "when", _form(part.when, seed)])
+        elif part.each is not None:
+            most = None if part.max is None else str(exact(part.max) / unit)
+            parts.append([points, "each", part.each.content, most])
+    return ["leaf", {"score": test, "of": sorted(parts, key=_order)}]
 
 
 def _did(condition: Did) -> Form:

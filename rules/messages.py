@@ -6,7 +6,19 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from rules.conditions import MEASURES, MODELS, Chain, Did, Sequence, SequenceStep, ThenNot
+from rules.conditions import (
+    MEASURES,
+    MODELS,
+    Chain,
+    Did,
+    Each,
+    Score,
+    ScorePart,
+    Sequence,
+    SequenceStep,
+    Tally,
+    ThenNot,
+)
 from rules.kinds import KIND_KEYS, LATER_KEYS, LATER_KINDS, OTHER_KEYS
 from rules.problems import Problem, closest, shown
 from rules.segment import Segment
@@ -16,8 +28,17 @@ _INSIDE: dict[tuple[type[BaseModel], int | str], type[BaseModel]] = {
     (Sequence, "sequence"): Chain,
     (Chain, "steps"): SequenceStep,
     (Chain, "then_not"): ThenNot,
+    (Score, "score"): Tally,
+    (Tally, "of"): ScorePart,
+    (ScorePart, "each"): Each,
 }
 """What stands at a key of a model, where that has keys of its own."""
+_PARTS: dict[type[BaseModel], str] = {
+    SequenceStep: "a step",
+    ThenNot: "`then_not`",
+    ScorePart: "a part of a score",
+    Each: "`each`",
+}
 _TAGS = {f"<{kind}>": kind for kind in MODELS}
 _COUNT_KEYS = ("at_least", "at_most", "more_than", "less_than", "exactly")
 _NOW_TESTS = ("within_last", "within_next", "older_than")
@@ -112,9 +133,8 @@ def _about_key(kind: str, model: type[BaseModel], key: Any) -> tuple[str, str]:
         return f"`did_not` takes no `{key}`", f"write did: .. with {key}"
     elif kind in ("did", "did_not") and key in OTHER_KEYS:
         return f"`{key}` does not go with `{kind}`", "tests on properties stand under where: {path: ..}"
-    elif model in (SequenceStep, ThenNot) and (key in OTHER_KEYS or key in KIND_KEYS):
-        what = "a step" if model is SequenceStep else "`then_not`"
-        return f"`{key}` does not go with {what}", _goes_with(allowed)
+    elif model in _PARTS and (key in OTHER_KEYS or key in KIND_KEYS):
+        return f"`{key}` does not go with {_PARTS[model]}", _goes_with(allowed)
     elif key in OTHER_KEYS or key in KIND_KEYS:
         return f"`{key}` does not go with `{kind}`", _goes_with(allowed)
     meant = closest(key, allowed)

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 
-from rules.conditions import All, Any_, AtLeast, Condition, None_, Not
+from rules.conditions import All, Any_, AtLeast, Condition, Node, None_, Not, Score, told_of
 from rules.text import describe
 
 
 def needs(condition: Condition, holds: Sequence[bool], *, wanted: bool) -> str | None:
     """What is still needed for the condition to be as wanted; None if it is.
 
-    ``holds`` says for each leaf condition, in the order in which they are written, whether it holds.
+    ``holds`` says of each that people are told about (``told_of``) whether it holds.
     """
     return _needs(condition, iter(holds), wanted)
 
 
-def _needs(condition: Condition, holds: Iterator[bool], wanted: bool) -> str | None:
+def _needs(condition: Node, holds: Iterator[bool], wanted: bool) -> str | None:
     match condition:
         case All(all=inner):
             return _joined([_needs(child, holds, wanted) for child in inner], "and" if wanted else "or")
@@ -27,10 +27,17 @@ def _needs(condition: Condition, holds: Iterator[bool], wanted: bool) -> str | N
         case AtLeast(at_least=number, of=inner):
             found = [_needs(child, holds, wanted) for child in inner]
             return _some(found, int(number) if wanted else len(inner) - int(number) + 1)
+        case Score():
+            holding, *_ = [next(holds) for _ in told_of(condition)]
+            return None if holding == wanted else _said(condition, wanted)
         case _:  # a leaf
             if next(holds) == wanted:
                 return None
-            return describe(condition) if wanted else f"no longer: {describe(condition)}"
+            return _said(condition, wanted)
+
+
+def _said(condition: Node, wanted: bool) -> str:
+    return describe(condition) if wanted else f"no longer: {describe(condition)}"
 
 
 def _joined(parts: Sequence[str | None], word: str) -> str | None:

@@ -16,10 +16,12 @@ from rules.conditions import (
     None_,
     Not,
     Sample,
+    Score,
     Sequence,
+    Tally,
     TraitIs,
 )
-from rules.contradictions import NEGATIVE_TESTS
+from rules.contradictions import NEGATIVE_TESTS, exact
 
 
 def of_newcomer(condition: Condition) -> bool | None:
@@ -38,8 +40,24 @@ def of_newcomer(condition: Condition) -> bool | None:
             if verdicts.count(True) >= number:
                 return True
             return None if len(verdicts) - verdicts.count(False) >= number else False
+        case Score(score=tally):
+            return _score(tally)
         case _:
             return _by_leaf(condition)
+
+
+def _score(tally: Tally) -> bool | None:
+    """Nothing was done yet, so that only conditions give points."""
+    verdicts = [(exact(part.points), of_newcomer(part.when)) for part in tally.of if part.when is not None]
+    sure = sum((points for points, verdict in verdicts if verdict), Fraction(0))
+    some = [points for points, verdict in verdicts if verdict is None]
+    low = sure + sum((points for points in some if points < 0), Fraction(0))
+    high = sure + sum((points for points in some if points > 0), Fraction(0))
+    if low == high:
+        return tally.test.passes(sure)
+    if tally.test.passes(low) and tally.test.passes(high):
+        return True
+    return None
 
 
 def _by_leaf(leaf: Did | DidNot | Latest | First | TraitIs | KnownFor | Sample | Sequence) -> bool | None:

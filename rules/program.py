@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rules.compiler import compile_leaf, emit_verdict, leaves_of
+from rules.compiler import Translation, compile_leaf
+from rules.conditions import Score, Tally, leaves_of, told_of
 from rules.contact import Contact
 from rules.emit import Emitter
 from rules.features import Feature
@@ -84,7 +85,7 @@ class Draft:
         """The program, given the numbers of the segment and of its features."""
 
         def emit(to: Emitter) -> str:
-            return emit_verdict(to, self.segment.when, self._compiled, numbers)
+            return Translation(to, self._compiled, numbers).emit(self.segment.when)
 
         to = Emitter()
         judge = to.function(emit(to))
@@ -93,13 +94,23 @@ class Draft:
 
     def _leaf_programs(self, numbers: Numbers) -> tuple[LeafProgram, ...]:
         programs = []
-        for written, leaf in zip(self._written, self.leaves, strict=True):
-            number = -1 if leaf.feature is None else numbers[leaf.feature.key]
+        for written in told_of(self.segment.when):
             to = Emitter()
-            judge = to.function(leaf.emit(to, number))
+            judge = to.function(Translation(to, self._compiled, numbers).emit(written))
+            if isinstance(written, Score):
+                observer = self._observer_of(written.score, numbers)
+                programs.append(LeafProgram(describe(written), None, 0, judge, observer))
+                continue
+            leaf = self._compiled[id(written)]
+            number = -1 if leaf.feature is None else numbers[leaf.feature.key]
             observer = leaf.observer(number)
             programs.append(LeafProgram(describe(written), leaf.feature, leaf.capacity, judge, observer))
         return tuple(programs)
+
+    def _observer_of(self, tally: Tally, numbers: Numbers) -> Observe:
+        to = Emitter()
+        total = to.function(Translation(to, self._compiled, numbers).emit_total(tally))
+        return lambda contact, now_ms: total(contact.features, now_ms + SHIFT_MS, contact)
 
     def _reads_newcomers(self, judge: Judge) -> bool:
         if any(isinstance(leaf, KnownFor | SampleTest) for leaf in self.leaves):

@@ -21,6 +21,9 @@ _NAMES: dict[str, str] = {model.__name__: kind for kind, model in MODELS.items()
     "Chain": "steps",
     "SequenceStep": "step",
     "ThenNot": "then_not",
+    "Tally": "tally",
+    "ScorePart": "part",
+    "Each": "each",
     "PlainTests": "tests",
     "Segment": "segment",
 }
@@ -30,6 +33,9 @@ _TITLES = {
     "steps": "the steps of a sequence",
     "step": "a step of a sequence",
     "then_not": "what must not follow",
+    "tally": "what gives points, and the test of their sum",
+    "part": "what gives points",
+    "each": "events of which every one gives points",
 }
 
 
@@ -102,6 +108,10 @@ def _restrict(schema: dict[str, Any]) -> None:
     if "where" in keys:
         short = {"type": ["string", "number", "boolean"], "description": "Short for `is`."}
         keys["where"]["additionalProperties"] = {"anyOf": [short, {"$ref": f"{_REF}tests"}]}
+    if "points" in keys:
+        schema["oneOf"] = [{"required": ["each"]}, {"required": ["when"]}]
+    if "exactly" in keys and "of" in keys:
+        schema["anyOf"] = [{"required": [test]} for test in COUNT_TESTS]
     rivals = [*_pairs(keys, _TIME_KEYS), *_pairs(keys, MEASURES)]
     if rivals:
         schema["not"] = {"anyOf": [{"required": pair} for pair in rivals]}

@@ -16,15 +16,20 @@ from rules.conditions import (
     CountTest,
     Did,
     DidNot,
+    Each,
     First,
     KnownFor,
     Latest,
     Measure,
+    Node,
     None_,
     Not,
     Sample,
+    Score,
+    ScorePart,
     Sequence,
     SequenceStep,
+    Tally,
     ThenNot,
     TraitIs,
 )
@@ -36,7 +41,7 @@ _SHOWN_VALUES = 10
 _PLAIN = re.compile(r"[^\W\d_][\w.@/+&' -]*")
 
 
-def describe(condition: Condition) -> str:
+def describe(condition: Node) -> str:
     """``did Email Clicked at least 3 times within 7d``."""
     match condition:
         case All() | Any_() | None_() | AtLeast() | Not():
@@ -65,8 +70,25 @@ def describe(condition: Condition) -> str:
             )
         case Sequence(sequence=chain):
             return _chain(chain)
+        case Score(score=tally):
+            return _score(tally)
+        case ScorePart():
+            return _part(condition)
         case _:
             assert_never(condition)
+
+
+def _score(tally: Tally) -> str:
+    return f"a score of {_amount(tally.test)} from ({'; '.join(_part(part) for part in tally.of)})"
+
+
+def _part(part: ScorePart) -> str:
+    points = f"{part.points} point{'' if part.points == 1 else 's'}"
+    if part.when is not None:
+        return f"{points} if {describe(part.when)}"
+    assert part.each is not None
+    most = "" if part.max is None else f", {part.max} at most"
+    return _words(points, "for each", _events(part.each.did), *_filter(part.each)) + most
 
 
 def _chain(chain: Chain) -> str:
@@ -171,7 +193,7 @@ def _times(count: int) -> str:
     return "once" if count == 1 else "twice" if count == 2 else f"{count} times"
 
 
-def _filter(condition: Did | DidNot | Latest | First) -> Iterator[str]:
+def _filter(condition: Did | DidNot | Latest | First | Each) -> Iterator[str]:
     if not isinstance(condition, First) and condition.within_ms is not None:
         yield f"within {format_duration(condition.within_ms)}"
     if condition.since_ms is not None:

@@ -32,10 +32,13 @@ TIME_KEYS = ("within", "since", "between")
 GROUPS = {
     "What contacts did": ("did", "did_not", "sequence", "latest", "first"),
     "Who contacts are": ("trait", "known_for", "sample"),
-    "Conditions joined": ("all", "any", "none", "not", "of"),
+    "Conditions joined": ("all", "any", "none", "not", "of", "score"),
 }
 """The kinds of conditions in the order of the page. A kind that is missing here fails the run."""
-INSIDE = {"sequence": {"steps": "In `sequence`", "step": "In a step", "then_not": "In `then_not`"}}
+INSIDE = {
+    "sequence": {"steps": "In `sequence`", "step": "In a step", "then_not": "In `then_not`"},
+    "score": {"tally": "In `score`", "part": "In a part", "each": "In `each`"},
+}
 """What stands in a kind of condition and is none: its title, by its name in the schema."""
 
 Mapping = dict[str, Any]

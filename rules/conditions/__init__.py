@@ -6,14 +6,26 @@ A model that exists is sound: whatever the contract refuses of a single conditio
 from rules.conditions.events import CountTest, Did, DidNot, Events, First, Latest, RollingEvents
 from rules.conditions.facts import KnownFor, Sample, TraitIs
 from rules.conditions.logic import All, Any_, AtLeast, None_, Not
-from rules.conditions.measures import AMOUNTS, MEASURES, AmountTest, Measure
+from rules.conditions.measures import AMOUNTS, MEASURES, AmountTest, Measure, binding_tests
+from rules.conditions.scores import MOST_COUNTED, Each, Score, ScorePart, Tally
 from rules.conditions.sequences import Chain, Sequence, SequenceEvent, SequenceStep, ThenNot
-from rules.conditions.tree import MODELS, Condition, canonical, children, parse_condition, places
+from rules.conditions.tree import (
+    MODELS,
+    Condition,
+    Node,
+    canonical,
+    children,
+    leaves_of,
+    parse_condition,
+    places,
+    told_of,
+)
 
 __all__ = [
     "AMOUNTS",
     "MEASURES",
     "MODELS",
+    "MOST_COUNTED",
     "All",
     "AmountTest",
     "Any_",
@@ -23,22 +35,30 @@ __all__ = [
     "CountTest",
     "Did",
     "DidNot",
+    "Each",
     "Events",
     "First",
     "KnownFor",
     "Latest",
     "Measure",
+    "Node",
     "None_",
     "Not",
     "RollingEvents",
     "Sample",
+    "Score",
+    "ScorePart",
     "Sequence",
     "SequenceEvent",
     "SequenceStep",
+    "Tally",
     "ThenNot",
     "TraitIs",
+    "binding_tests",
     "canonical",
     "children",
+    "leaves_of",
     "parse_condition",
     "places",
+    "told_of",
 ]

@@ -12,10 +12,11 @@ from rules.conditions.measures import (
     Measured,
     amount_problems,
     amount_test,
+    binding_tests,
     dates_problem,
     most_dates,
 )
-from rules.contradictions import COUNT_TESTS, count_bounds, count_conflict, exact
+from rules.contradictions import COUNT_TESTS, count_bounds, count_conflict
 from rules.fields import DurationMs, FilledText, MomentMs, Names, Number, TwoMoments
 from rules.problems import Problem
 from rules.value_tests import IfGiven, ValueTests, Where, WhereMapping, Written
@@ -121,22 +122,9 @@ class Did(RollingEvents, Measured):
         if not self.where:
             found.pop("where", None)
         if self.measure is not None and self.measure.is_amount:
-            return found | self._amount_bounds
+            return found | binding_tests(self.amount_test, self.given_tests)
         bounds = {"at_least": self.test.low, "at_most": self.test.high}
         return found | {key: bound for key, bound in bounds.items() if bound is not None}
-
-    @property
-    def _amount_bounds(self) -> dict[str, float]:
-        """The tests that bind, each end in one spelling."""
-        test, found = self.amount_test, dict[str, float]()
-        for end, is_open, keys in (
-            (test.low, test.low_is_open, ("at_least", "more_than")),
-            (test.high, test.high_is_open, ("at_most", "less_than")),
-        ):
-            if end is not None:
-                number = next(number for number in self.given_tests.values() if exact(number) == end)
-                found[keys[is_open]] = number
-        return found
 
 
 class DidNot(RollingEvents):

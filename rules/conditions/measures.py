@@ -109,6 +109,18 @@ def amount_test(given: Mapping[str, float]) -> AmountTest:
     )
 
 
+def binding_tests(test: AmountTest, given: Mapping[str, float]) -> dict[str, float]:
+    """The given tests that bind, each end in one spelling."""
+    found = dict[str, float]()
+    for end, is_open, keys in (
+        (test.low, test.low_is_open, ("at_least", "more_than")),
+        (test.high, test.high_is_open, ("at_most", "less_than")),
+    ):
+        if end is not None:
+            found[keys[is_open]] = next(number for number in given.values() if exact(number) == end)
+    return found
+
+
 def amount_problems(measure: Measure, given: Mapping[str, float]) -> Iterator[Problem]:
     """What is wrong with the tests of an amount."""
     if not given:

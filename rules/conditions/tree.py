@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
 from rules.conditions.events import Did, DidNot, First, Latest
 from rules.conditions.facts import KnownFor, Sample, TraitIs
 from rules.conditions.logic import All, Any_, AtLeast, None_, Not
+from rules.conditions.scores import Score, ScorePart, Tally
 from rules.conditions.sequences import Sequence
 from rules.kinds import check_filled_list, check_kind, kind_of
 from rules.value_tests import Written
@@ -26,6 +27,7 @@ MODELS: dict[str, type[Written]] = {
     "known_for": KnownFor,
     "sample": Sample,
     "sequence": Sequence,
+    "score": Score,
 }
 """The model of each kind of condition, by the key that tells the kind."""
 
@@ -42,7 +44,8 @@ Condition: TypeAlias = Annotated[
     | Annotated[TraitIs, Tag("<trait>")]
     | Annotated[KnownFor, Tag("<known_for>")]
     | Annotated[Sample, Tag("<sample>")]
-    | Annotated[Sequence, Tag("<sequence>")],
+    | Annotated[Sequence, Tag("<sequence>")]
+    | Annotated[Score, Tag("<score>")],
     # Tags are in brackets so that, in the place of an error, none is taken for a key of the file.
     Discriminator(lambda value: f"<{kind_of(value)}>"),
     BeforeValidator(check_kind),
@@ -53,13 +56,19 @@ Conditions: TypeAlias = Annotated[
     BeforeValidator(check_filled_list),
 ]
 
-for _model in (All, Any_, None_, Not, AtLeast):
+for _model in (All, Any_, None_, Not, AtLeast, ScorePart, Tally, Score):
     _model.model_rebuild(_types_namespace={"Condition": Condition, "Conditions": Conditions})
 
 
-def children(condition: Condition) -> tuple[tuple[tuple[str | int, ...], Condition], ...]:
+Node: TypeAlias = Condition | ScorePart
+"""A condition, or a part of a score that counts events."""
+
+
+def children(condition: Node) -> tuple[tuple[tuple[str | int, ...], Node], ...]:
     """The conditions directly inside one, each with its place below it."""
     match condition:
+        case Score(score=tally):
+            return tuple(_of_part(part, ("score", "of", number)) for number, part in enumerate(tally.of))
         case All(all=inner):
             key = "all"
         case Any_(any=inner):
@@ -75,13 +84,39 @@ def children(condition: Condition) -> tuple[tuple[tuple[str | int, ...], Conditi
     return tuple(((key, number), child) for number, child in enumerate(inner))
 
 
+def _of_part(part: ScorePart, at: tuple[str | int, ...]) -> tuple[tuple[str | int, ...], Node]:
+    if part.each is not None:
+        return (*at, "each"), part
+    assert part.when is not None
+    return (*at, "when"), part.when
+
+
 def places(
-    condition: Condition, at: tuple[str | int, ...] = (), level: int = 1
+    condition: Node, at: tuple[str | int, ...] = (), level: int = 1
 ) -> Iterator[tuple[tuple[str | int, ...], int]]:
     """The place and level of a condition and all in it, in the order of the file."""
     yield at, level
     for place, child in children(condition):
         yield from places(child, (*at, *place), level + 1)
+
+
+def leaves_of(condition: Node) -> Iterator[Node]:
+    """The leaf conditions in the order in which they are written."""
+    inner = children(condition)
+    if not inner:
+        yield condition
+    for _, child in inner:
+        yield from leaves_of(child)
+
+
+def told_of(condition: Node) -> Iterator[Node]:
+    """What people are told about: the leaf conditions in the order in which they are written, and every score before
+    what gives it points."""
+    inner = children(condition)
+    if not inner or isinstance(condition, Score):
+        yield condition
+    for _, child in inner:
+        yield from told_of(child)
 
 
 def canonical(condition: Condition) -> dict[str, Any]:

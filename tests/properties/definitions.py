@@ -162,8 +162,35 @@ def _sequences(draw: st.DrawFn) -> Mapping:
 
 
 sequences = _sequences()
+points = st.sampled_from((-2, -1, 0.1, 0.5, 1, 1, 2, 3, 5))
+eaches = st.builds(_merged, st.builds(lambda n: {"did": n}, few_names), times, few_wheres)
+limits = st.one_of(st.just({}), st.sampled_from(({"max": 1}, {"max": 2.5}, {"max": 4})))
+parts = st.one_of(
+    st.builds(lambda number, each: {"points": number, "each": each}, points, eaches),
+    st.builds(
+        lambda number, each, limit: {"points": number, "each": each, **limit},
+        st.sampled_from((0.5, 1, 2, 3)),
+        eaches,
+        limits,
+    ),
+    st.builds(lambda number, condition: {"points": number, "when": condition}, points, plain_leaves),
+)
+scores = st.builds(
+    lambda tested, of: {"score": {**tested, "of": of}},
+    st.one_of(
+        st.builds(
+            lambda test, bound: {test: bound},
+            st.sampled_from(("at_least", "at_least", "at_most", "more_than", "less_than", "exactly")),
+            st.sampled_from((-1, 0, 0.5, 1, 2, 3, 4, 5)),
+        ),
+        st.sampled_from(({"at_least": 1, "less_than": 3}, {"more_than": 0, "at_most": 2})),
+    ),
+    st.lists(parts, min_size=1, max_size=3),
+)
 # Of a choice of choices hypothesis makes one flat choice, in which sequences would be rare.
-leaves = st.integers(0, 5).flatmap(lambda chosen: sequences if chosen == 0 else plain_leaves)
+leaves = st.integers(0, 6).flatmap(
+    lambda chosen: sequences if chosen == 0 else scores if chosen == 1 else plain_leaves
+)
 
 
 def composed_of(inner: st.SearchStrategy[Mapping]) -> st.SearchStrategy[Mapping]:

@@ -17,13 +17,17 @@ Segments = list[dict[str, Any]]
 
 
 def _leaves(condition: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """In the order in which they are written."""
+    """In the order in which they are written; a score comes before what gives it points."""
     for kind in ("all", "any", "none", "of"):
         if kind in condition:
             for inner in condition[kind]:
                 yield from _leaves(inner)
             return
-    if "not" in condition:
+    if "score" in condition:
+        yield condition
+        for part in condition["score"]["of"]:
+            yield from _leaves(part["when"] if "when" in part else part["each"])
+    elif "not" in condition:
         yield from _leaves(condition["not"])
     else:
         yield condition

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from tests.reference import measures, sequences
@@ -43,11 +44,26 @@ def holds(
     if "of" in condition:
         least: int = condition["at_least"]
         return sum(holds(inner, history, now, segment, members) for inner in condition["of"]) >= least
+    if "score" in condition:
+        score = sum(
+            (_points(part, history, now, segment, members) for part in condition["score"]["of"]), Fraction(0)
+        )
+        return measures.passes(condition["score"], score)
     if "member_of" in condition:
         return condition["member_of"] in members
     if "not_member_of" in condition:
         return condition["not_member_of"] not in members
     return _leaf_holds(condition, history, now, segment)
+
+
+def _points(
+    part: dict[str, Any], history: History, now: int, segment: str, members: Collection[str]
+) -> Fraction:
+    points = Fraction(str(part["points"]))
+    if "when" in part:
+        return points if holds(part["when"], history, now, segment, members) else Fraction(0)
+    given = points * min(len(_matching(part["each"], part["each"]["did"], history, now)), 1000)
+    return min(given, Fraction(str(part["max"]))) if "max" in part else given
 
 
 def _leaf_holds(leaf: dict[str, Any], history: History, now: int, segment: str) -> bool:

@@ -28,6 +28,23 @@ KEYS: list[Case] = [
     ("{sequence: {steps: [{did: A}], then_not: ▸{did: B}}}", ["missing_key: `within`"]),
     ("{sequence: ▸{by: x}}", ["missing_key: `steps`"]),
     ("{sequence: {steps: [{did: A}, {did: B, where: {x: {▸contain: z}}}]}}", ["unknown_key: `contains`"]),
+    ("{score: ▸{at_least: 5}}", ["missing_key: `of`"]),
+    ("{score: ▸{of: [{points: 1, when: {did: A}}]}}", ["missing_key: a score needs a test"]),
+    ("{score: {at_least: 1, of: [▸{points: 1}]}}", ["missing_key: what the points are for"]),
+    ("{score: {at_least: 1, of: [▸{each: {did: A}}]}}", ["missing_key: `points`"]),
+    (
+        "{score: {at_least: 1, of: [{points: 1, each: {did: A}, ▸when: {did: B}}]}}",
+        ["two_kinds: `each` and `when`"],
+    ),
+    ("{score: {at_least: 1, of: [{points: 1, each: {did: A, ▸at_least: 2}}]}}", ["unknown_key: with `each`"]),
+    ("{score: {at_least: 1, of: [{points: 1, each: {did: A, ▸sum: x}}]}}", ["unknown_key: with `each`"]),
+    (
+        "{score: {at_least: 1, of: [{points: 1, ▸did: A, when: {did: B}}]}}",
+        ["unknown_key: a part of a score"],
+    ),
+    ("{score: {at_least: 1, of: [{points: 1, ▸whn: {did: B}}]}}", ["unknown_key: did you mean `when`?"]),
+    ("{score: {at_least: 1, of: [{points: 1, when: {▸dd: B}}]}}", ["unknown_key: did you mean `did`?"]),
+    ("{score: {▸atleast: 1, at_least: 1, of: [{points: 1, when: {did: B}}]}}", ["unknown_key: `at_least`"]),
     ("{did: A, sum: t, ▸average: t, at_least: 1}", ["two_measures: `sum` and `average`"]),
     ("{did: A, ▸sum: t}", ["missing_key: `sum` needs a test"]),
     ("{did: A, ▸minimum: t, within: 3d}", ["missing_key: `minimum` needs a test"]),
@@ -49,7 +66,6 @@ KEYS: list[Case] = [
 ]
 
 LATER: list[Case] = [
-    ("{▸score: {at_least: 5}}", ["not_supported: `score`"]),
     (
         "{all: [{▸member_of: a}, {▸not_member_of: b}]}",
         ["not_supported: `member_of`", "not_supported: `not_member_of`"],
@@ -67,6 +83,12 @@ TYPES: list[Case] = [
     ("{sequence: {steps: ▸{did: A}}}", ["wrong_type: `steps` wants a list"]),
     ("{sequence: {steps: ▸[]}}", ["empty: write at least two steps"]),
     ("{sequence: {steps: [{did: ▸5}, {did: B}]}}", ["wrong_type: put it in quotes"]),
+    ("{score: ▸5}", ["wrong_type: not 5"]),
+    ("{score: {at_least: 1, of: ▸{points: 1, when: {did: A}}}}", ["wrong_type: `of` wants a list"]),
+    ("{score: {at_least: 1, of: ▸[]}}", ["empty: the list is empty"]),
+    ("{score: {at_least: ▸'1', of: [{points: 1, when: {did: A}}]}}", ["wrong_type: without quotes"]),
+    ("{score: {at_least: 1, of: [{points: ▸ten, when: {did: A}}]}}", ["wrong_type: a number"]),
+    ("{score: {at_least: 1, of: [{points: 1, when: ▸A}]}}", ["wrong_type: write {did: A}"]),
     ("{did: A, sum: ▸5, at_least: 1}", ["wrong_type: `sum` wants a text"]),
     ("{did: A, days: ▸false}", ["wrong_type: write days: true"]),
     ("{did: A, days: ▸berlin}", ["bad_zone: did you mean Europe/Berlin?"]),
@@ -140,6 +162,26 @@ NEVER: list[Case] = [
     ("▸{did: A, days: true, within: 7d, at_least: 9}", ["never_passes: touches 8 dates at most"]),
     ("▸{did: A, days: true, within: 6d, at_most: 7}", ["never_fails: touches 7 dates at most"]),
     ("▸{did: A, days: Europe/Berlin, within: 24d, at_least: 28}", ["never_passes: touches 27 dates"]),
+    (
+        "{score: ▸{at_least: 31, of: [{points: 10, each: {did: A}, max: 20}, {points: 10, when: {did: B}}]}}",
+        ["never_passes: between 0 and 30"],
+    ),
+    ("{score: ▸{at_least: 1, less_than: 1, of: [{points: 1, when: {did: B}}]}}", ["never_passes: no number"]),
+    ("{score: ▸{at_most: 1, of: [{points: 1, when: {did: B}}]}}", ["never_fails: between 0 and 1"]),
+    (
+        "{score: ▸{more_than: -2001, of: [{points: -2, each: {did: B}}]}}",
+        ["never_fails: between -2000 and 0"],
+    ),
+    ("{score: ▸{exactly: 15, of: [{points: 10, each: {did: B}}]}}", ["never_passes: a multiple of 10"]),
+    (
+        "{score: {at_least: 1, of: [{points: 1, when: {did: A}, ▸max: 3}]}}",
+        ["unknown_key: `max` does not go"],
+    ),
+    (
+        "{score: {at_least: -3, of: [{points: -1, each: {did: A}, ▸max: 3}]}}",
+        ["bad_max: positive points alone"],
+    ),
+    ("{score: {at_least: 1, of: [{points: 1, each: {did: A}, max: ▸0}]}}", ["bad_max: more than 0"]),
     ("{at_least: ▸3, of: [{did: A}, {did: B}]}", ["never_passes: 3 of 2"]),
     ("{at_least: ▸0, of: [{did: A}]}", ["never_fails: 1 or more"]),
     ("{did: A, within: 3d, at_least: ▸1001}", ["too_many: 1,000 at most"]),
@@ -196,6 +238,9 @@ LOOK_ALIKES: list[Case] = [
 SOUND: list[str] = [
     "{sequence: {steps: [{did: A}], then_not: {did: '*', within: 1h}}}",
     "{sequence: {steps: [{did: [A, B]}, {did: A, within: 1h, where: {x: 1}}], by: context.x, within: 7d}}",
+    "{score: {at_least: 30, of: [{points: 10, each: {did: A}, max: 20}, {points: 10.5, when: {did: B}}]}}",
+    "{score: {less_than: 0.3, of: [{points: 0.1, each: {did: A, within: 3d, where: {x: 1}}}]}}",
+    "{score: {exactly: 15, of: [{points: 10, each: {did: A}, max: 15}]}}",
     "{did: A, sum: total, at_least: 3, at_most: 3, within: 3d}",
     "{did: A, days: Europe/Berlin, at_least: 9, within: 7d}",
     "{did: A, distinct: x, at_least: 5000}",
