@@ -1,33 +1,22 @@
 """All the segments in force, indexed by what they read."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
+from rules.definitions import Definitions
 from rules.event import Event
 from rules.features import Feature, Fold, Source, TraitValue, guard_of
 from rules.fields import ANY_EVENT
+from rules.layers import units_of
+from rules.numbering import Numbering
 from rules.panel import Panel, ordered
 from rules.program import Draft, Program
-from rules.segment import Segment
 
 MOST_PANELS = 256
 """How many combinations of filters that an event passed are kept ready, per event name."""
 
 Programs = tuple[Program, ...]
-
-
-@dataclass(frozen=True)
-class Numbering:
-    """The numbers under which contacts keep things, so that a record need not repeat long names.
-
-    A number once given to a feature or a segment is never given to another while records may hold it.
-    """
-
-    features: Mapping[str, int]
-    segments: Mapping[str, int]
-    versions: Mapping[str, int] = field(default_factory=dict)
-    """By segment key; 1 where it is silent."""
 
 
 class Touch:
@@ -65,8 +54,12 @@ class Touch:
 class Blueprint:
     """Segments whose leaves are compiled; it tells which features they need before these have numbers."""
 
-    def __init__(self, segments: Iterable[Segment]) -> None:
-        self.drafts = [Draft(segment) for segment in sorted(segments, key=lambda segment: segment.key)]
+    def __init__(self, definitions: Definitions) -> None:
+        self.drafts = [
+            Draft(segment) for segment in sorted(definitions.segments, key=lambda segment: segment.key)
+        ]
+        self.units = units_of(definitions.segments, definitions.groups)
+        """In the order in which they are judged."""
         self.features: dict[str, Feature] = {}
         self.capacities: dict[str, int] = {}
         for leaf in (leaf for draft in self.drafts for leaf in draft.leaves):
@@ -95,14 +88,21 @@ class Catalog:
     """The programs of all segments and the way from an event to those that it can touch."""
 
     def __init__(self, blueprint: Blueprint, numbering: Numbering) -> None:
-        self.programs: Programs = ordered(
-            draft.program(
-                numbering.segments[draft.segment.key],
-                numbering.versions.get(draft.segment.key, 1),
-                numbering.features,
-            )
-            for draft in blueprint.drafts
+        drafts = {draft.segment.key: draft for draft in blueprint.drafts}
+        place = count()
+        self.units: tuple[Programs, ...] = tuple(
+            tuple(drafts[key].program(numbering, unit, number, next(place)) for key in unit.segments)
+            for number, unit in enumerate(blueprint.units)
         )
+        """What is judged as one, in the order in which it is judged."""
+        self.programs: Programs = tuple(program for unit in self.units for program in unit)
+        self.is_flat = all(program.policy is None and not program.names for program in self.programs)
+        """Whether every membership follows its own verdict at once."""
+        self.followers = {
+            numbering.segments[named]: tuple(program for program in self.programs if named in program.names)
+            for named in {named for program in self.programs for named in program.names}
+        }
+        """The programs that read the membership of a segment, by its number."""
         self.by_number = {program.number: program for program in self.programs}
         self.newcomers = Panel(program for program in self.programs if program.reads_newcomers)
         """The segments that a contact can be in, or come to be in, before it has any feature."""

@@ -11,13 +11,14 @@ from rules.leaves import (
     EventProperty,
     KnownFor,
     Leaf,
-    Numbers,
+    MembershipTest,
     RollingCount,
     SampleTest,
     TotalCount,
     TraitTest,
 )
 from rules.measured import measured
+from rules.numbering import Numbering
 from rules.scored import Scoring, most_counted
 from rules.sequenced import SequenceLeaf
 from rules.verdict import at_least
@@ -39,12 +40,6 @@ def compile_leaf(condition: Node, segment_key: str) -> Leaf:
             return EventProperty("latest", _source(condition, names), path, within_ms, condition.tests)
         case written.First(first=names, property=path):
             return EventProperty("first", _source(condition, names), path, None, condition.tests)
-        case written.TraitIs(trait=path):
-            return TraitTest(path, condition.tests)
-        case written.KnownFor(known_for_ms=known_for_ms):
-            return KnownFor(known_for_ms)
-        case written.Sample(sample=percent, seed=seed):
-            return SampleTest(float(percent), segment_key if seed is None else seed)
         case written.Sequence(sequence=chain):
             return SequenceLeaf(chain)
         case written.ScorePart(each=each):
@@ -52,6 +47,14 @@ def compile_leaf(condition: Node, segment_key: str) -> Leaf:
             leaf = _count(each, each.did, ONCE)
             leaf.capacity = most_counted(condition)
             return leaf
+        case (
+            written.TraitIs()
+            | written.KnownFor()
+            | written.Sample()
+            | written.MemberOf()
+            | written.NotMemberOf()
+        ):
+            return _compile_fact(condition, segment_key)
         case (
             written.Score()
             | written.All()
@@ -61,6 +64,26 @@ def compile_leaf(condition: Node, segment_key: str) -> Leaf:
             | written.AtLeast()
         ):
             raise TypeError(f"{type(condition).__name__} is no leaf")
+        case _:
+            assert_never(condition)
+
+
+def _compile_fact(
+    condition: written.TraitIs | written.KnownFor | written.Sample | written.MemberOf | written.NotMemberOf,
+    segment_key: str,
+) -> Leaf:
+    """The leaf of a condition on what a contact is."""
+    match condition:
+        case written.TraitIs(trait=path):
+            return TraitTest(path, condition.tests)
+        case written.KnownFor(known_for_ms=known_for_ms):
+            return KnownFor(known_for_ms)
+        case written.Sample(sample=percent, seed=seed):
+            return SampleTest(float(percent), segment_key if seed is None else seed)
+        case written.MemberOf(member_of=key):
+            return MembershipTest(key, wanted=True)
+        case written.NotMemberOf(not_member_of=key):
+            return MembershipTest(key, wanted=False)
         case _:
             assert_never(condition)
 
@@ -87,9 +110,9 @@ def _count(
 class Translation:
     """From conditions to code: of the verdict, and of the points of a score."""
 
-    def __init__(self, to: Emitter, leaves: Mapping[int, Leaf], numbers: Numbers) -> None:
+    def __init__(self, to: Emitter, leaves: Mapping[int, Leaf], numbering: Numbering) -> None:
         """``leaves`` has the compiled leaf of each leaf condition, by the identity of the condition."""
-        self._to, self._leaves, self._numbers = to, leaves, numbers
+        self._to, self._leaves, self._numbering = to, leaves, numbering
 
     def emit(self, condition: Node) -> str:
         """Writes the code of a condition's verdict, and returns the expression that has it."""
@@ -109,7 +132,7 @@ class Translation:
                 return self._named(self._scored(Scoring(tally).verdict, tally))
             case _:
                 leaf = self._leaves[id(condition)]
-                return leaf.emit(self._to, self._number(leaf))
+                return leaf.emit(self._to, leaf.number(self._numbering))
 
     def emit_total(self, tally: written.Tally) -> str:
         """Writes the code of the points of a score, and returns the expression that has them."""
@@ -118,14 +141,11 @@ class Translation:
     def _scored(self, function: Function, tally: written.Tally) -> str:
         verdicts = ", ".join(self.emit(part.when) for part in tally.of if part.when is not None)
         states = ", ".join(
-            self._to.feature(self._number(self._leaves[id(part)]))
+            self._to.feature(self._leaves[id(part)].number(self._numbering))
             for part in tally.of
             if part.each is not None
         )
         return f"{self._to.constant(function)}(now, [{verdicts}], [{states}])"
-
-    def _number(self, leaf: Leaf) -> int:
-        return -1 if leaf.feature is None else self._numbers[leaf.feature.key]
 
     def _named(self, expression: str) -> str:
         name = self._to.variable()

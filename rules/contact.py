@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from rules.policy import Standing
+
 
 class Membership(msgspec.Struct, array_like=True, gc=False):
     """What is kept of one contact and one segment."""
@@ -36,5 +38,7 @@ class Contact(msgspec.Struct):
     """State of each feature that the contact has, by the feature's number."""
     memberships: dict[int, Membership] = {}
     """By the segment's number; only of segments that were entered or that time alone can change."""
+    standings: dict[int, Standing] = {}
+    """By the segment's number; only of segments that have a policy or are in a group."""
     schedule: list[tuple[int, int]] | None = None
     """Not stored; see ``rules.schedule``."""

@@ -7,12 +7,8 @@ from rules.problems import Problem, closest, refuse, shown
 
 KIND_KEYS = (
     "all", "any", "none", "not", "of", "did", "did_not", "latest", "first", "trait", "known_for", "sample",
-    "sequence", "score",
+    "sequence", "score", "member_of", "not_member_of",
 )  # fmt: skip
-LATER_KINDS = ("member_of", "not_member_of")
-LATER_KEYS = (*LATER_KINDS, "enter_after", "exit_after", "cooldown")
-"""What the contract has and this version does not read yet."""
-
 OTHER_KEYS = (
     "where", "within", "since", "between", "property", "seed", "exactly", "is", "in", "is_not", "not_in", "at_least",
     "at_most", "more_than", "less_than", "contains", "starts_with", "ends_with", "matches", "exists", "within_last",
@@ -36,10 +32,8 @@ def check_kind(value: Any) -> Any:
     """Lets a mapping with exactly one telling key through."""
     if not isinstance(value, Mapping):
         return value if hasattr(value, "model_fields_set") else _refuse_shape(value)
-    told = [key for key in value if key in KIND_KEYS or key in LATER_KINDS]
+    told = [key for key in value if key in KIND_KEYS]
     if len(told) == 1:
-        if told[0] in LATER_KINDS:
-            refuse(Problem("not_supported", f"`{told[0]}` is not supported yet", at=(told[0],), on_key=True))
         return value
     if told:
         listed = " and ".join(f"`{key}`" for key in told)

@@ -3,7 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rules.conditions import CountTest
@@ -12,6 +12,7 @@ from rules.durations import format_moment
 from rules.emit import Emitter
 from rules.features import Feature, Occurrences, PropertyValue, Source, Total, TraitValue
 from rules.features.latest import Order
+from rules.numbering import Numbering
 from rules.paths import Values
 from rules.value_tests import ValueTests
 from rules.values import is_timed, predicate, timed_predicate
@@ -31,9 +32,13 @@ class Leaf(ABC):
     cost: int = 1
     """Rough cost of its verdict; the cheap ones of an ``all`` go first."""
 
+    def number(self, numbering: Numbering) -> int:
+        """Under which contacts keep what it reads: that of its feature; -1 where it has none."""
+        return -1 if self.feature is None else numbering.features[self.feature.key]
+
     @abstractmethod
     def emit(self, to: Emitter, number: int) -> str:
-        """Writes the code of the verdict over ``features[number]`` and returns the variable that holds it."""
+        """Writes the code of the verdict over what has that number, and returns the variable that holds it."""
 
     @abstractmethod
     def observer(self, number: int) -> Observe:
@@ -200,12 +205,33 @@ class SampleTest(Leaf):
         return lambda contact, _: bucket(self._seed, contact.id) / 100
 
 
+class MembershipTest(Leaf):
+    """The contact is, or is not, a member of another segment."""
+
+    def __init__(self, segment: str, *, wanted: bool) -> None:
+        self.segment = segment
+        """The key of the segment."""
+        self._wanted = wanted
+
+    def number(self, numbering: Numbering) -> int:
+        return numbering.segments[self.segment]
+
+    def emit(self, to: Emitter, number: int) -> str:
+        out, member, other = to.variable(), *(("ALWAYS", "NEVER") if self._wanted else ("NEVER", "ALWAYS"))
+        to.line(f"{out} = contact.memberships.get({number})")
+        to.line(f"{out} = {member} if {out} is not None and {out}.sequence & 1 else {other}")
+        return out
+
+    def observer(self, number: int) -> Observe:
+        def observe(contact: Contact, _: int) -> bool:
+            membership = contact.memberships.get(number)
+            return membership is not None and membership.is_member
+
+        return observe
+
+
 def as_json(values: Values) -> Any:
     """None, the one value, or the list of them."""
     if len(values) == 1:
         return values[0]
     return list(values) or None
-
-
-Numbers = Mapping[str, int]
-"""From a feature's key to the number under which contacts keep its state."""

@@ -1,59 +1,25 @@
 """From a directory of YAML files to definitions, or to every problem that they have (contract, section 4)."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from rules.documents import Document, Place, Unreadable, read_document
-from rules.errors import DefinitionError, Finding, Severity
+from rules.definitions import Definitions
+from rules.documents import Document, Unreadable, read_document
+from rules.errors import DefinitionError, Finding
+from rules.group import Group
 from rules.messages import problems_in
 from rules.problems import Problem, closest, shown
+from rules.reading import Located, Reading, finding_of
+from rules.references import findings_between
 from rules.segment import Segment
 
 FILE_KEYS = ("segments", "groups", "tests")
-LATER_FILE_KEYS = ("groups",)
 _SUFFIXES = (".yaml", ".yml")
 _EXAMPLE_SUFFIXES = (".test.yaml", ".test.yml")
-
-
-@dataclass(frozen=True, slots=True)
-class Definitions:
-    """All segments of a directory, by key in order."""
-
-    segments: tuple[Segment, ...]
-    files: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A segment with the file that it stands in."""
-
-    segment: Segment
-    file: str
-    document: Document
-    at: tuple[str | int, ...]
-
-    def finding(self, severity: Severity, problem: Problem) -> Finding:
-        """A finding about this segment; the problem's place is below the segment."""
-        place = self.document.place((*self.at, *problem.at), on_key=problem.on_key)
-        return _finding(severity, problem, self.file, place, self.segment.key)
-
-
-@dataclass
-class Reading:
-    """What a directory holds: the sound segments, and what is wrong with the rest."""
-
-    located: list[Located] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def errors(self) -> list[Finding]:
-        return [finding for finding in self.findings if finding.severity == "error"]
 
 
 def load(directory: str | Path) -> Definitions:
@@ -61,8 +27,9 @@ def load(directory: str | Path) -> Definitions:
     reading = read(directory)
     if reading.errors:
         raise DefinitionError(sorted(reading.errors, key=lambda finding: finding.place))
-    segments = sorted((located.segment for located in reading.located), key=lambda segment: segment.key)
-    return Definitions(tuple(segments), tuple(reading.files))
+    segments = sorted(reading.segments, key=lambda segment: segment.key)
+    groups = sorted((located.value for located in reading.groups), key=lambda group: group.key)
+    return Definitions(tuple(segments), tuple(groups), tuple(reading.files))
 
 
 def read(directory: str | Path) -> Reading:
@@ -83,6 +50,7 @@ def read(directory: str | Path) -> Reading:
     first: dict[str, tuple[str, int]] = {}
     for file in reading.files:
         _read_file(file, reading, first)
+    reading.findings += findings_between(reading)
     return reading
 
 
@@ -118,16 +86,18 @@ def _read_file(file: str, reading: Reading, first: dict[str, tuple[str, int]]) -
         document = read_document(Path(file).read_bytes())
     except OSError as error:
         problem = Problem("unreadable", f"the file cannot be read: {error.strerror}")
-        reading.findings.append(_finding("error", problem, file, (1, 1)))
+        reading.findings.append(finding_of("error", problem, file, (1, 1)))
         return
     except Unreadable as error:
-        reading.findings.append(_finding("error", error.problem, file, error.place))
+        reading.findings.append(finding_of("error", error.problem, file, error.place))
         return
-    reading.findings += [_finding("error", problem, file, place) for problem, place in document.errors]
+    reading.findings += [finding_of("error", problem, file, place) for problem, place in document.errors]
     segments = list(_segments(document, file, reading))
     reading.findings += _look_alikes(document, file, segments)
     for number, value in segments:
         _read_segment(value, number, file, document, reading, first)
+    for number, value in _listed(document, "groups", file, reading):
+        _read_group(value, number, file, document, reading)
 
 
 def _look_alikes(document: Document, file: str, segments: list[tuple[int, Any]]) -> Iterator[Finding]:
@@ -136,7 +106,7 @@ def _look_alikes(document: Document, file: str, segments: list[tuple[int, Any]])
         # Examples are read by what runs them.
         if path[:1] != ("tests",):
             number = path[1] if len(path) > 1 and path[0] == "segments" else None
-            yield _finding(
+            yield finding_of(
                 "warning", problem, file, place, keys.get(number) if isinstance(number, int) else None
             )
 
@@ -150,29 +120,30 @@ def _segments(document: Document, file: str, reading: Reading) -> Iterator[tuple
             else f"a definition file is a mapping, not {shown(content)}"
         )
         problem = Problem("wrong_type", message, "write segments: and a list below it")
-        reading.findings.append(_finding("error", problem, file, document.place(())))
+        reading.findings.append(finding_of("error", problem, file, document.place(())))
         return
     for key in content:
-        if key in FILE_KEYS and key not in LATER_FILE_KEYS:
-            continue
-        if key in LATER_FILE_KEYS:
-            problem = Problem("not_supported", f"`{key}` is not supported yet")
-        else:
+        if key not in FILE_KEYS:
             meant = closest(key, FILE_KEYS)
             hint = f"did you mean `{meant}`?" if meant else "a file holds segments:"
             problem = Problem("unknown_key", f"unknown key `{key}`", hint)
-        reading.findings.append(_finding("error", problem, file, document.place((key,), on_key=True)))
-    listed = content.get("segments")
+            reading.findings.append(finding_of("error", problem, file, document.place((key,), on_key=True)))
+    if "segments" not in content and "groups" not in content:
+        problem = Problem("missing_key", "the file has no `segments`", "write segments: and a list below it")
+        reading.findings.append(finding_of("error", problem, file, document.place(())))
+    yield from _listed(document, "segments", file, reading)
+
+
+def _listed(document: Document, key: str, file: str, reading: Reading) -> Iterator[tuple[int, Any]]:
+    """What stands in a list of the file, if it has it."""
+    if not isinstance(document.value, dict) or key not in document.value:
+        return
+    listed = document.value[key]
     if isinstance(listed, list):
         yield from enumerate(listed)
-    elif "segments" not in content:
-        problem = Problem("missing_key", "the file has no `segments`", "write segments: and a list below it")
-        reading.findings.append(_finding("error", problem, file, document.place(())))
-    else:
-        problem = Problem(
-            "wrong_type", f"`segments` wants a list, not {shown(listed)}", "write - key: .. below it"
-        )
-        reading.findings.append(_finding("error", problem, file, document.place(("segments",))))
+        return
+    problem = Problem("wrong_type", f"`{key}` wants a list, not {shown(listed)}", "write - key: .. below it")
+    reading.findings.append(finding_of("error", problem, file, document.place((key,))))
 
 
 def _key_of(value: Any) -> str | None:
@@ -196,21 +167,29 @@ def _read_segment(
             problem = Problem(
                 "duplicate_segment", f"the key {shown(key)} is taken by {other}", "give it another key"
             )
-            reading.findings.append(_finding("error", problem, file, line_column, key))
+            reading.findings.append(finding_of("error", problem, file, line_column, key))
         else:
             first[key] = (file, line_column[0])
+            reading.keys[key] = line_column
     try:
         reading.located.append(Located(Segment.model_validate(value), file, document, at))
     except ValidationError as error:
-        known = {place for _, place in document.errors}
-        for problem in problems_in(error):
-            where = document.place((*at, *problem.at), on_key=problem.on_key)
-            if where in known:
-                continue  # the value could not even be read
-            reading.findings.append(_finding("error", problem, file, where, key))
+        reading.findings += _refused(problems_in(error, Segment), document, at, file, key)
 
 
-def _finding(
-    severity: Severity, problem: Problem, file: str, place: Place, segment: str | None = None
-) -> Finding:
-    return Finding(problem.code, severity, file, *place, segment, problem.message, problem.hint)
+def _read_group(value: Any, number: int, file: str, document: Document, reading: Reading) -> None:
+    at = ("groups", number)
+    try:
+        reading.groups.append(Located(Group.model_validate(value), file, document, at))
+    except ValidationError as error:
+        reading.findings += _refused(problems_in(error, Group), document, at, file, None)
+
+
+def _refused(
+    problems: Iterable[Problem], document: Document, at: tuple[str | int, ...], file: str, segment: str | None
+) -> Iterator[Finding]:
+    known = {place for _, place in document.errors}
+    for problem in problems:
+        where = document.place((*at, *problem.at), on_key=problem.on_key)
+        if where not in known:  # there the value could not even be read
+            yield finding_of("error", problem, file, where, segment)

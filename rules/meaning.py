@@ -14,8 +14,10 @@ from rules.conditions import (
     First,
     KnownFor,
     Latest,
+    MemberOf,
     None_,
     Not,
+    NotMemberOf,
     Sample,
     Score,
     Sequence,
@@ -24,6 +26,7 @@ from rules.conditions import (
     binding_tests,
 )
 from rules.contradictions import NEGATIVE_TESTS, exact
+from rules.policy import Policy
 from rules.segment import Segment
 
 Form = list[Any]
@@ -31,11 +34,13 @@ Form = list[Any]
 
 
 def meaning(segment: Segment) -> str:
-    """A text that is the same for segments whose conditions mean the same.
+    """A text that is the same for segments whose conditions and policies mean the same.
 
     Order, nesting, double negation and short forms do not matter. Different texts prove nothing.
     """
-    return json.dumps(_form(segment.when, segment.key), sort_keys=True)
+    policy = segment.policy or Policy()
+    waits = [policy.enter_after_ms, policy.exit_after_ms, policy.cooldown_ms]
+    return json.dumps([_form(segment.when, segment.key), waits], sort_keys=True)
 
 
 def _form(condition: Condition, seed: str) -> Form:
@@ -55,7 +60,18 @@ def _form(condition: Condition, seed: str) -> Form:
 
 
 def _leaf(
-    leaf: Did | DidNot | Latest | First | TraitIs | KnownFor | Sample | Sequence | Score, seed: str
+    leaf: Did
+    | DidNot
+    | Latest
+    | First
+    | TraitIs
+    | KnownFor
+    | Sample
+    | Sequence
+    | Score
+    | MemberOf
+    | NotMemberOf,
+    seed: str,
 ) -> Form:
     match leaf:
         case Did():
@@ -70,7 +86,9 @@ def _leaf(
             return _score(tally, seed)
         case Sample():
             return ["leaf", {"seed": seed, **leaf.content}]
-        case KnownFor() | Sequence():
+        case NotMemberOf(not_member_of=key):
+            return _opposite(["leaf", {"member_of": key}])
+        case KnownFor() | Sequence() | MemberOf():
             return ["leaf", leaf.content]
         case _:
             assert_never(leaf)

@@ -80,7 +80,7 @@ class AmountLeaf(_Measured):
     def _test(self, test: AmountTest) -> Callable[[int, int], bool]:
         if self._is_average:
             return lambda total, count: count > 0 and test.passes(Fraction(total, count))
-        return lambda total, _: test.passes(total)  # type: ignore[arg-type] # whole numbers compare with fractions
+        return lambda total, _: test.passes(total)
 
     def _of_all_time(self, state: Any, _: int) -> int:
         total, count = state or (0, 0)
@@ -130,7 +130,7 @@ class ExtremeLeaf(_Measured):
         self, extreme: Extreme, source: Source, path: str, within_ms: int | None, test: AmountTest
     ) -> None:
         self._within_ms, self._sign = within_ms, sign_of(extreme)
-        self._passes: Callable[[int], bool] = in_millionths(test).passes  # type: ignore[assignment]
+        self._passes: Callable[[int], bool] = in_millionths(test).passes
         if within_ms is None:
             self.feature = TotalExtreme(extreme, source, path)
             self._verdict = self._of_all_time

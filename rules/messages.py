@@ -10,7 +10,6 @@ from rules.conditions import (
     MEASURES,
     MODELS,
     Chain,
-    Did,
     Each,
     Score,
     ScorePart,
@@ -19,7 +18,8 @@ from rules.conditions import (
     Tally,
     ThenNot,
 )
-from rules.kinds import KIND_KEYS, LATER_KEYS, LATER_KINDS, OTHER_KEYS
+from rules.group import Group
+from rules.kinds import KIND_KEYS, OTHER_KEYS
 from rules.problems import Problem, closest, shown
 from rules.segment import Segment
 from rules.value_tests import PlainTests
@@ -42,17 +42,23 @@ _PARTS: dict[type[BaseModel], str] = {
 _TAGS = {f"<{kind}>": kind for kind in MODELS}
 _COUNT_KEYS = ("at_least", "at_most", "more_than", "less_than", "exactly")
 _NOW_TESTS = ("within_last", "within_next", "older_than")
-_EXAMPLES = {"property": "property: total", "key": "key: hot-buyers", "when": "when: {did: Order Completed}"}
+_ROOTS: dict[type[BaseModel], str] = {Segment: "a segment", Group: "a group"}
+_EXAMPLES = {
+    "exclusive": "exclusive: [customer, lead]",
+    "property": "property: total",
+    "key": "key: hot-buyers",
+    "when": "when: {did: Order Completed}",
+}
 
 
-def problems_in(error: ValidationError) -> Iterator[Problem]:
-    """Every problem of a segment that could not be read, with its place below the segment."""
+def problems_in(error: ValidationError, root: type[Segment | Group]) -> Iterator[Problem]:
+    """Every problem of a segment or a group that could not be read, with its place below it."""
     for details in error.errors(include_url=False):
-        yield _problem(details)
+        yield _problem(details, root)
 
 
-def _problem(details: ErrorDetails) -> Problem:
-    kind, model, path = _locate(details["loc"])
+def _problem(details: ErrorDetails, root: type[Segment | Group]) -> Problem:
+    kind, model, path = _locate(details["loc"], root)
     context = details.get("ctx", {})
     if "message" in context:
         return Problem(
@@ -63,7 +69,7 @@ def _problem(details: ErrorDetails) -> Problem:
             return _unknown_key(kind, model, path)
         case "missing":
             key = str(path[-1])
-            owner = f"`{kind}` needs" if kind else "a segment needs"
+            owner = f"`{kind}` needs" if kind else f"{_ROOTS[root]} needs"
             hint = f"write for example {_EXAMPLES[key]}" if key in _EXAMPLES else f"write {key}: .."
             return Problem("missing_key", f"{owner} `{key}`", hint, path[:-1])
         case "dict_type":
@@ -76,9 +82,8 @@ def _problem(details: ErrorDetails) -> Problem:
             )
         case "model_type" | "model_attributes_type":
             found = shown(details["input"])
-            return Problem(
-                "wrong_type", f"a segment is a mapping, not {found}", "write - key: .. and when: ..", path
-            )
+            hint = f"write - key: .. and {'when' if root is Segment else 'exclusive'}: .."
+            return Problem("wrong_type", f"{_ROOTS[root]} is a mapping, not {found}", hint, path)
         case "recursion_loop":
             return Problem("too_deep", "over 20 levels of conditions", "split it, or flatten it", path)
         case _:
@@ -91,10 +96,12 @@ def _named(message: str, path: tuple[int | str, ...]) -> str:
     return f"`{key}` {message}" if key is not None and message.startswith("wants ") else message
 
 
-def _locate(loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel], tuple[int | str, ...]]:
+def _locate(
+    loc: tuple[int | str, ...], root: type[BaseModel]
+) -> tuple[str, type[BaseModel], tuple[int | str, ...]]:
     """The kind and model that a place lies in, and the place without pydantic's own steps."""
     kind = ""
-    model: type[BaseModel] = Segment
+    model = root
     path: list[int | str] = []
     for number, step in enumerate(loc):
         before = loc[number - 1] if number else None
@@ -111,16 +118,13 @@ def _locate(loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel], tuple[int
 def _unknown_key(kind: str, model: type[BaseModel], path: tuple[int | str, ...]) -> Problem:
     key = path[-1]
     message, hint = _about_key(kind, model, key)
-    code = "not_supported" if message.endswith("yet") else "unknown_key"
-    return Problem(code, message, hint, path, on_key=True)
+    return Problem("unknown_key", message, hint, path, on_key=True)
 
 
 def _about_key(kind: str, model: type[BaseModel], key: Any) -> tuple[str, str]:
     allowed = [field.alias or name for name, field in model.model_fields.items()]
-    if model in (Did, Segment) and key in LATER_KEYS and key not in LATER_KINDS:
-        return f"`{key}` is not supported yet", ""
-    if model is Segment:
-        return _about_segment_key(key, allowed)
+    if model in _ROOTS:
+        return _about_root_key(model, key, allowed)
     if model is PlainTests:
         if key in _NOW_TESTS:
             return (
@@ -141,8 +145,8 @@ def _about_key(kind: str, model: type[BaseModel], key: Any) -> tuple[str, str]:
     return f"unknown key `{key}`", f"did you mean `{meant}`?" if meant else _goes_with(allowed)
 
 
-def _about_segment_key(key: Any, allowed: list[str]) -> tuple[str, str]:
-    if key in KIND_KEYS or key in LATER_KINDS:
+def _about_root_key(model: type[BaseModel], key: Any, allowed: list[str]) -> tuple[str, str]:
+    if model is Segment and key in KIND_KEYS:
         return f"`{key}` is a condition, and stands under `when`", f"write when: {{{key}: ..}}"
     meant = closest(key, allowed)
     return f"unknown key `{key}`", f"did you mean `{meant}`?" if meant else _goes_with(allowed)

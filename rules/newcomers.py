@@ -13,8 +13,10 @@ from rules.conditions import (
     First,
     KnownFor,
     Latest,
+    MemberOf,
     None_,
     Not,
+    NotMemberOf,
     Sample,
     Score,
     Sequence,
@@ -60,18 +62,20 @@ def _score(tally: Tally) -> bool | None:
     return None
 
 
-def _by_leaf(leaf: Did | DidNot | Latest | First | TraitIs | KnownFor | Sample | Sequence) -> bool | None:
+def _by_leaf(
+    leaf: Did | DidNot | Latest | First | TraitIs | KnownFor | Sample | Sequence | MemberOf | NotMemberOf,
+) -> bool | None:
     match leaf:
         case Did():
             return _of_nothing(leaf)
-        case DidNot():
+        case DidNot() | NotMemberOf():
             return True
         case TraitIs(tests=tests):
             return all(
                 test in NEGATIVE_TESTS or (test == "exists" and not value)
                 for test, value in tests.given.items()
             )
-        case Latest() | First() | KnownFor() | Sequence():
+        case Latest() | First() | KnownFor() | Sequence() | MemberOf():
             return False
         case Sample():
             return None

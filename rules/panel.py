@@ -15,7 +15,7 @@ Verdicts = list[tuple[Program, int]]
 
 def ordered(programs: Iterable[Program]) -> tuple[Program, ...]:
     """Programs without repetition, in the order in which segments of one moment are judged."""
-    return tuple(sorted(set(programs), key=lambda program: program.key))
+    return tuple(sorted(set(programs), key=lambda program: program.place))
 
 
 def verdicts(programs: Iterable[Program], contact: Contact, now_ms: int) -> Verdicts:

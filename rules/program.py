@@ -9,7 +9,10 @@ from rules.conditions import Score, Tally, leaves_of, told_of
 from rules.contact import Contact
 from rules.emit import Emitter
 from rules.features import Feature
-from rules.leaves import KnownFor, Leaf, Numbers, Observe, SampleTest
+from rules.layers import Unit, named_by
+from rules.leaves import KnownFor, Leaf, Observe, SampleTest
+from rules.numbering import Numbering
+from rules.policy import Policy
 from rules.segment import Segment
 from rules.text import describe
 from rules.verdict import SHIFT_MS
@@ -45,6 +48,14 @@ class Program:
     segment: Segment
     number: int
     """Under which contacts keep their membership."""
+    place: int
+    """In the order in which segments of one moment are judged."""
+    unit: int
+    """Which of the units that are judged one after the other it belongs to."""
+    policy: Policy | None
+    """What it goes by, and every segment of a group does; None: its verdict alone."""
+    names: tuple[str, ...]
+    """The segments whose membership it reads, by key."""
     version: int
     judge: Judge
     leaves: tuple[LeafProgram, ...]
@@ -81,35 +92,48 @@ class Draft:
         """The compiled leaves, in the order in which they are written."""
         return [self._compiled[id(leaf)] for leaf in self._written]
 
-    def program(self, number: int, version: int, numbers: Numbers) -> Program:
-        """The program, given the numbers of the segment and of its features."""
+    def program(self, numbering: Numbering, unit: Unit, number: int, place: int) -> Program:
+        """The program, given the numbers of segments and features, the unit that it is judged with, which of the units
+        that is, and the program's own place in the order of all."""
 
         def emit(to: Emitter) -> str:
-            return Translation(to, self._compiled, numbers).emit(self.segment.when)
+            return Translation(to, self._compiled, numbering).emit(self.segment.when)
 
         to = Emitter()
         judge = to.function(emit(to))
-        leaves = self._leaf_programs(numbers)
-        return Program(self.segment, number, version, judge, leaves, emit, self._reads_newcomers(judge))
+        segment = self.segment
+        return Program(
+            segment=segment,
+            number=numbering.segments[segment.key],
+            place=place,
+            unit=number,
+            policy=segment.policy or (Policy() if unit.is_group else None),
+            names=named_by(segment),
+            version=numbering.versions.get(segment.key, 1),
+            judge=judge,
+            leaves=self._leaf_programs(numbering),
+            emit=emit,
+            reads_newcomers=self._reads_newcomers(judge),
+        )
 
-    def _leaf_programs(self, numbers: Numbers) -> tuple[LeafProgram, ...]:
+    def _leaf_programs(self, numbering: Numbering) -> tuple[LeafProgram, ...]:
         programs = []
         for written in told_of(self.segment.when):
             to = Emitter()
-            judge = to.function(Translation(to, self._compiled, numbers).emit(written))
+            judge = to.function(Translation(to, self._compiled, numbering).emit(written))
             if isinstance(written, Score):
-                observer = self._observer_of(written.score, numbers)
+                observer = self._observer_of(written.score, numbering)
                 programs.append(LeafProgram(describe(written), None, 0, judge, observer))
                 continue
             leaf = self._compiled[id(written)]
-            number = -1 if leaf.feature is None else numbers[leaf.feature.key]
+            number = leaf.number(numbering)
             observer = leaf.observer(number)
             programs.append(LeafProgram(describe(written), leaf.feature, leaf.capacity, judge, observer))
         return tuple(programs)
 
-    def _observer_of(self, tally: Tally, numbers: Numbers) -> Observe:
+    def _observer_of(self, tally: Tally, numbering: Numbering) -> Observe:
         to = Emitter()
-        total = to.function(Translation(to, self._compiled, numbers).emit_total(tally))
+        total = to.function(Translation(to, self._compiled, numbering).emit_total(tally))
         return lambda contact, now_ms: total(contact.features, now_ms + SHIFT_MS, contact)
 
     def _reads_newcomers(self, judge: Judge) -> bool:

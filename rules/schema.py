@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from rules.conditions import AMOUNTS, MEASURES, MODELS
 from rules.contradictions import COUNT_TESTS
+from rules.group import Group
 from rules.segment import Segment
 from rules.value_tests import PlainTests, ValueTests
 
@@ -26,9 +27,11 @@ _NAMES: dict[str, str] = {model.__name__: kind for kind, model in MODELS.items()
     "Each": "each",
     "PlainTests": "tests",
     "Segment": "segment",
+    "Group": "group",
 }
 _TITLES = {
     "segment": "a segment",
+    "group": "segments that exclude each other",
     "tests": "tests on a value",
     "steps": "the steps of a sequence",
     "step": "a step of a sequence",
@@ -41,7 +44,7 @@ _TITLES = {
 
 def json_schema() -> dict[str, Any]:
     """The schema of one definition file, in plain JSON types."""
-    models: list[type[BaseModel]] = [Segment, PlainTests, *MODELS.values()]
+    models: list[type[BaseModel]] = [Segment, Group, PlainTests, *MODELS.values()]
     _, generated = models_json_schema(
         [(model, "validation") for model in models], ref_template=_REF + "{model}"
     )
@@ -59,13 +62,18 @@ def json_schema() -> dict[str, Any]:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Segment definitions of livesegments",
         "type": "object",
-        "required": ["segments"],
+        "anyOf": [{"required": ["segments"]}, {"required": ["groups"]}],
         "additionalProperties": False,
         "properties": {
             "segments": {
                 "type": "array",
                 "description": "The segments.",
                 "items": {"$ref": f"{_REF}segment"},
+            },
+            "groups": {
+                "type": "array",
+                "description": "Segments that exclude each other.",
+                "items": {"$ref": f"{_REF}group"},
             },
             "tests": {"description": "Examples of who is a member and who is not."},
         },

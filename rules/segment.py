@@ -1,36 +1,20 @@
 """Segments as written: a condition with a name, and what people say of it (contract, section 4)."""
 
-import re
 from collections.abc import Iterator
-from typing import Annotated, Any, TypeAlias
+from functools import cached_property
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field
 
 from rules.conditions import Condition, places
-from rules.fields import FilledText, Text
+from rules.fields import DurationMs, FilledText, Key, Text
 from rules.kinds import check_list
-from rules.problems import Problem, refuse, shown
+from rules.policy import Policy
+from rules.problems import Problem
 from rules.value_tests import IfGiven, Written
 
 MOST_CONDITIONS = 100
 MOST_LEVELS = 20
-
-
-def _key(value: Any) -> str:
-    if not isinstance(value, str):
-        refuse(
-            Problem("wrong_type", f"wants a text, not {shown(value)}", "write for example hot-mobile-buyers")
-        )
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", value):
-        hint = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-0123456789")[:63]
-        rule = "a key is a small letter, then up to 62 small letters, digits and hyphens"
-        refuse(Problem("bad_key", f"{shown(value)} is no key: {rule}", f"write {hint}" if hint else ""))
-    return value
-
-
-Key: TypeAlias = Annotated[
-    str, PlainValidator(_key), WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9-]{0,62}$"})
-]
 
 
 class Segment(Written):
@@ -45,6 +29,21 @@ class Segment(Written):
         (), description="Words to find it by."
     )
     when: Condition = Field(description="The condition: who is a member.")
+    enter_after_ms: IfGiven[DurationMs] = Field(
+        None, alias="enter_after", description="Enter when the condition has held so long without a break."
+    )
+    exit_after_ms: IfGiven[DurationMs] = Field(
+        None, alias="exit_after", description="Exit when it has not held for so long without a break."
+    )
+    cooldown_ms: IfGiven[DurationMs] = Field(
+        None, alias="cooldown", description="After an exit, no enter before so long a time has passed."
+    )
+
+    @cached_property
+    def policy(self) -> Policy | None:
+        """When it follows its condition; None: at once."""
+        given = (self.enter_after_ms, self.exit_after_ms, self.cooldown_ms)
+        return None if given == (None, None, None) else Policy(*(length or 0 for length in given))
 
     def problems(self) -> Iterator[Problem]:
         yield from super().problems()

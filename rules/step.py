@@ -14,8 +14,8 @@ from rules.event import Event
 from rules.panel import Verdicts, ordered, verdicts
 from rules.program import Evidence, Program
 from rules.repetitions import contains, digest, remember
-from rules.schedule import next_wake_ms, note, take_due
-from rules.verdict import ALWAYS, NEVER, SHIFT_MS
+from rules.schedule import next_wake_ms, take_due
+from rules.settlement import NOBODY, settle
 
 
 class Reason(StrEnum):
@@ -118,14 +118,21 @@ class Step:
             self._settle(contact, found, now_ms, Reason.EVENT, event.message_id, out)
 
     def advance(
-        self, contact: Contact, until_ms: int, out: list[Transition], *, inclusive: bool = False
+        self,
+        contact: Contact,
+        until_ms: int,
+        out: list[Transition],
+        *,
+        inclusive: bool = False,
+        held: frozenset[int] = NOBODY,
     ) -> None:
-        """Lets the contact's wakes before ``until_ms`` happen, in time order; ``inclusive``: the one at it too."""
+        """Lets the contact's wakes before ``until_ms`` happen, in time order; ``inclusive``: the one at it too.
+        Segments of ``held``, by number, are left alone."""
         while (wake_ms := contact.wake_ms) is not None:
             if wake_ms > until_ms or (wake_ms == until_ms and not inclusive):
                 return
             due = verdicts(ordered(self._due(contact, wake_ms)), contact, wake_ms)
-            if self._settle(contact, due, wake_ms, Reason.TIME, None, out):
+            if self._settle(contact, due, wake_ms, Reason.TIME, None, out, held):
                 contact.now_ms = wake_ms
             # The stored wake may have been early: what is left is exact.
             contact.wake_ms = next_wake_ms(contact)
@@ -142,6 +149,10 @@ class Step:
             for number, state in contact.features.items()
             if number in self._catalog.feature_numbers
         }
+        deliberate = {program.number for program in self._catalog.programs if program.policy is not None}
+        contact.standings = {
+            number: kept for number, kept in contact.standings.items() if number in deliberate
+        }
         gone = {item.number: item for item in change.gone}
         for number in gone.keys() & contact.memberships.keys():
             contact.memberships[number].next_ms = None
@@ -149,58 +160,39 @@ class Step:
         if contact.first_received_ms is None:
             # No event of its own yet: nothing was ever judged.
             return _differs(contact, before)
-        self.advance(contact, change.at_ms, out)
+        self.advance(contact, change.at_ms, out, held=change.changed)
         at_ms = max(contact.now_ms or change.at_ms, change.at_ms)
-        found: list[Transition] = []
+        # Nobody that is left names a segment that is gone.
+        left = [self._leave(contact, item, at_ms) for item in change.gone if _is_member(contact, item.number)]
+        out.extend(sorted(left, key=lambda transition: transition.segment))
         changed = ordered(
             p for number in change.changed if (p := self._catalog.by_number.get(number)) is not None
         )
-        self._settle(contact, verdicts(changed, contact, at_ms), at_ms, Reason.DEFINITION, None, found)
-        found.extend(
-            self._leave(contact, item, at_ms) for item in gone.values() if _is_member(contact, item.number)
-        )
-        if found:
+        moved = self._settle(contact, verdicts(changed, contact, at_ms), at_ms, Reason.DEFINITION, None, out)
+        if left or moved:
             contact.now_ms = at_ms
-            out.extend(sorted(found, key=lambda transition: transition.segment))
         return _differs(contact, before)
 
     def _due(self, contact: Contact, now_ms: int) -> list[Program]:
         by_number = self._catalog.by_number
         return [by_number[number] for number in take_due(contact, now_ms) if number in by_number]
 
-    @staticmethod
     def _settle(
+        self,
         contact: Contact,
         found: Verdicts,
         now_ms: int,
         reason: Reason,
         cause: str | None,
         out: list[Transition],
+        held: frozenset[int] = NOBODY,
     ) -> bool:
-        """Draws the consequences of verdicts as of ``now_ms``; returns whether a membership changed."""
-        memberships = contact.memberships
-        changed = False
-        for program, verdict in found:
-            membership = memberships.get(program.number)
-            if membership is None:
-                if verdict == NEVER:
-                    continue
-                membership = memberships[program.number] = Membership()
-            elif verdict == NEVER and membership.sequence == 0:
-                # It could have come to hold, and never did: nothing is left to remember.
-                del memberships[program.number]
-                continue
-            if (verdict > 0) != (membership.sequence & 1 == 1):
-                out.append(_turn(contact, program, membership, now_ms, reason, cause))
-                changed = True
-            if -ALWAYS < verdict < ALWAYS:
-                next_ms = (verdict if verdict > 0 else -verdict) - SHIFT_MS
-                before_ms, membership.next_ms = membership.next_ms, next_ms
-                if before_ms != next_ms:
-                    note(contact, program.number, before_ms, next_ms)
-            else:
-                membership.next_ms = None
-        return changed
+        """Draws the consequences of verdicts as of ``now_ms``; returns whether time has changed anything."""
+
+        def turn(program: Program, membership: Membership) -> None:
+            out.append(_turn(contact, program, membership, now_ms, reason, cause))
+
+        return settle(self._catalog, contact, found, now_ms, turn, held)
 
     def _leave(self, contact: Contact, gone: Gone, at_ms: int) -> Transition:
         membership = contact.memberships[gone.number]

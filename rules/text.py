@@ -21,9 +21,11 @@ from rules.conditions import (
     KnownFor,
     Latest,
     Measure,
+    MemberOf,
     Node,
     None_,
     Not,
+    NotMemberOf,
     Sample,
     Score,
     ScorePart,
@@ -59,6 +61,20 @@ def describe(condition: Node) -> str:
             return _words(
                 _text(path), "of the first", _events(names), *_filter(condition), _tests(condition.tests)
             )
+        case TraitIs() | KnownFor() | Sample() | MemberOf() | NotMemberOf():
+            return _describe_fact(condition)
+        case Sequence(sequence=chain):
+            return _chain(chain)
+        case Score(score=tally):
+            return _score(tally)
+        case ScorePart():
+            return _part(condition)
+        case _:
+            assert_never(condition)
+
+
+def _describe_fact(condition: TraitIs | KnownFor | Sample | MemberOf | NotMemberOf) -> str:
+    match condition:
         case TraitIs(trait=path):
             return _words("trait", _text(path), _tests(condition.tests))
         case KnownFor(known_for_ms=known_for_ms):
@@ -68,12 +84,10 @@ def describe(condition: Node) -> str:
                 f"in a sample of {percent.normalize():f} %",
                 "" if seed is None else f"by the seed {_text(seed)}",
             )
-        case Sequence(sequence=chain):
-            return _chain(chain)
-        case Score(score=tally):
-            return _score(tally)
-        case ScorePart():
-            return _part(condition)
+        case MemberOf(member_of=key):
+            return f"member of {key}"
+        case NotMemberOf(not_member_of=key):
+            return f"not a member of {key}"
         case _:
             assert_never(condition)
 

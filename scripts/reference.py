@@ -16,8 +16,6 @@ import click
 
 from rules.documents import read_document
 from rules.durations import parse_duration
-from rules.kinds import LATER_KEYS
-from rules.loading import LATER_FILE_KEYS
 from rules.schema import json_schema
 from streams.cli.command import Command, Section
 from streams.cli.program import segments
@@ -31,7 +29,7 @@ EXAMPLE_START = "2026-01-05 10:00 UTC"
 TIME_KEYS = ("within", "since", "between")
 GROUPS = {
     "What contacts did": ("did", "did_not", "sequence", "latest", "first"),
-    "Who contacts are": ("trait", "known_for", "sample"),
+    "Who contacts are": ("trait", "known_for", "sample", "member_of", "not_member_of"),
     "Conditions joined": ("all", "any", "none", "not", "of", "score"),
 }
 """The kinds of conditions in the order of the page. A kind that is missing here fails the run."""
@@ -87,14 +85,18 @@ def definitions() -> dict[str, str]:
     tests = list(schema["tests"]["properties"])
     timed = [key for key in schema["trait"]["properties"] if key not in {*tests, "trait"}]
     inner = {name for parts in INSIDE.values() for name in parts}
-    assert set(by_kind) == set(schema) - {"segment", "tests", "condition", "at_least"} - inner | {"of"}
+    assert set(by_kind) == set(schema) - {"segment", "group", "tests", "condition", "at_least"} - inner | {
+        "of"
+    }
     return {
         "SEGMENT": _keys(schema["segment"], list(schema["segment"]["properties"])),
         "CONDITIONS": "\n".join(_groups(schema, by_kind, [*tests, *timed])),
         "TIMES": _keys(schema["did"], list(TIME_KEYS)) + "\n" + _about(shown["times"]),
         "WHERE": _about(shown["where"]),
         "TESTS": _keys(schema["trait"], [*tests, *timed]) + "\n" + _values(shown["values"]),
-        "LATER": ", ".join(f"`{key}`" for key in (*LATER_KEYS, *LATER_FILE_KEYS)),
+        "GROUP": _keys(schema["group"], list(schema["group"]["properties"])),
+        "POLICY": _about(shown["policy"]),
+        "GROUPS": _about(shown["groups"]),
         "START": EXAMPLE_START,
     }
 
@@ -167,12 +169,13 @@ def _about(entry: Mapping, table: str = "") -> str:
 
 
 def _example(example: Mapping) -> str:
-    return f"{example['name']}:\n\n```yaml\n{example['when'].rstrip()}\n```\n\n{_timeline(example)}"
+    shown = example["file"] if "file" in example else example["when"]
+    return f"{example['name']}:\n\n```yaml\n{shown.rstrip()}\n```\n\n{_timeline(example)}"
 
 
 def _timeline(example: Mapping) -> str:
     """What happens and what follows from it, in the order of time."""
-    rows: list[tuple[int, int, str, str, str]] = []
+    rows: list[tuple[int, int, str, str, list[str]]] = []
     causes: dict[str, int] = {}
     who = {step.get("who", "u") for step in example["steps"]}
     for step in example["steps"]:
@@ -180,20 +183,18 @@ def _timeline(example: Mapping) -> str:
             continue
         name = f"{step['who']}: " if len(who) > 1 else ""
         causes[f"m{len(rows) + 1}"] = len(rows)
-        rows.append((_offset_ms(step["at"]), len(rows), step["at"], name + _what(step), ""))
-    for lines in example["expect"].values():
-        for line in lines:
-            at, move, by = re.fullmatch(r"(.+) (enter|exit) by (\S+)", line).groups()  # type: ignore[union-attr]
-            outcome = f"**{move}s**"
-            if by == "time":
-                rows.append((_offset_ms(at), len(rows), at, "*(time alone)*", outcome))
-            else:
-                rows[causes[by]] = (*rows[causes[by]][:4], outcome)
+        rows.append((_offset_ms(step["at"]), len(rows), step["at"], name + _what(step), []))
+    for line in (line for lines in example["expect"].values() for line in lines):
+        at, move, key, by = re.fullmatch(r"(.+?) (enter|exit)(?: (\S+))? by (\S+)", line).groups()  # type: ignore[union-attr]
+        if by == "time":
+            causes.setdefault(at, len(rows))
+            if causes[at] == len(rows):
+                rows.append((_offset_ms(at), len(rows), at, "*(time alone)*", []))
+        rows[causes[at if by == "time" else by]][4].append(f"**{move}s**" + (f" {key}" if key else ""))
     table = ["| at | what happens | the contact |", "| --- | --- | --- |"]
-    return (
-        "\n".join([*table, *(f"| {at} | {what} | {outcome} |" for _, _, at, what, outcome in sorted(rows))])
-        + "\n"
-    )
+    for _, _, at, what, outcome in sorted(rows):
+        table.append(f"| {at} | {what} | {', '.join(outcome)} |")
+    return "\n".join(table) + "\n"
 
 
 def _offset_ms(offset: str) -> int:

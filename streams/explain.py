@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from rules.catalog import Blueprint, Catalog, Numbering
+from rules.catalog import Blueprint, Catalog
 from rules.contact import Contact, Membership
+from rules.definitions import Definitions
 from rules.needs import needs
+from rules.numbering import Numbering
 from rules.program import Program
-from rules.segment import Segment
 from rules.verdict import SHIFT_MS, change_ms
 from streams.errors import StreamsError
 from streams.intake import home
@@ -78,8 +79,8 @@ class ContactView:
 class Explainer:
     """Reads a store for the definitions in force. Its methods raise what the store does."""
 
-    def __init__(self, segments: Sequence[Segment], store: ContactStore) -> None:
-        self._segments, self._store = segments, store
+    def __init__(self, definitions: Definitions, store: ContactStore) -> None:
+        self._definitions, self._store = definitions, store
         self._catalog: Catalog
         self._partitions: int
         self._since_ms: Mapping[str, int]
@@ -103,7 +104,7 @@ class Explainer:
         self._begun_ms = min((enrolled.since_ms for enrolled in numbered.values()), default=0)
         versions = await self._store.versions()
         self._versions = {key: versions[key] for key in numbered if key in versions}
-        blueprint = Blueprint(self._segments)
+        blueprint = Blueprint(self._definitions)
         features = _numbers(blueprint.features, enrolled_features)
         keys = _numbers(blueprint.segment_keys, numbered)
         self._catalog = blueprint.catalog(Numbering(features, keys, self._versions))

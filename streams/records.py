@@ -5,8 +5,10 @@ from typing import Any
 import msgspec
 
 from rules.contact import Contact, Membership
+from rules.policy import Standing
 
-VERSION = 1
+VERSION = 2
+"""The newest format. Records without standings are still written in the first, which older versions read too."""
 
 
 class NewerRecord(Exception):
@@ -33,25 +35,34 @@ class StoredContact(msgspec.Struct, array_like=True, gc=False):
     memberships: dict[int, Membership]
 
 
+class StoredWithStandings(StoredContact, array_like=True, gc=False):
+    """Of a contact in segments that have policies or are in groups."""
+
+    standings: dict[int, Standing]
+
+
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(StoredContact)
+_DECODERS: dict[int, msgspec.msgpack.Decoder[StoredContact]] = {
+    1: msgspec.msgpack.Decoder(StoredContact),
+    2: msgspec.msgpack.Decoder(StoredWithStandings),
+}
 _version_of = msgspec.msgpack.Decoder(list[Any])
 
 
 def encode_record(contact: Contact, epoch: int) -> bytes:
     """The record to store."""
-    return _encoder.encode(
-        StoredContact(
-            VERSION,
-            epoch,
-            contact.now_ms,
-            contact.first_received_ms,
-            contact.wake_ms,
-            contact.seen,
-            contact.features,
-            contact.memberships,
-        )
+    kept = (
+        epoch,
+        contact.now_ms,
+        contact.first_received_ms,
+        contact.wake_ms,
+        contact.seen,
+        contact.features,
+        contact.memberships,
     )
+    if contact.standings:
+        return _encoder.encode(StoredWithStandings(2, *kept, contact.standings))
+    return _encoder.encode(StoredContact(1, *kept))
 
 
 def decode_record(contact_id: str, record: bytes) -> tuple[Contact, int]:
@@ -60,9 +71,10 @@ def decode_record(contact_id: str, record: bytes) -> tuple[Contact, int]:
     Raises NewerRecord where a newer version wrote it; anything else unreadable raises msgspec.DecodeError.
     """
     # The first element of the array: the version, which says how to read the rest.
-    if record[1] != VERSION:
+    decoder = _DECODERS.get(record[1])
+    if decoder is None:
         raise NewerRecord(_version_of.decode(record)[0])
-    stored = _decoder.decode(record)
+    stored = decoder.decode(record)
     contact = Contact(
         contact_id,
         stored.now_ms,
@@ -71,5 +83,6 @@ def decode_record(contact_id: str, record: bytes) -> tuple[Contact, int]:
         stored.seen,
         stored.features,
         stored.memberships,
+        stored.standings if isinstance(stored, StoredWithStandings) else {},
     )
     return contact, stored.epoch

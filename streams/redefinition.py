@@ -7,7 +7,9 @@ comes first; its record says by its epoch that it has been.
 """
 
 from collections.abc import Mapping
+from dataclasses import astuple
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -73,7 +75,7 @@ def next_epoch(stored: bytes | None, catalog: Catalog, clock_ms: int | None) -> 
     The same epoch comes back where nothing has changed. A partition without a clock has no contacts yet, so nothing
     has to be judged anew.
     """
-    current = {program.key: _follows(program) for program in catalog.programs}
+    current = {program.key: _follows(program, catalog) for program in catalog.programs}
     if stored is None:
         return Epoch(1, current)
     epoch = msgspec.msgpack.decode(stored, type=Epoch)
@@ -86,8 +88,12 @@ def next_epoch(stored: bytes | None, catalog: Catalog, clock_ms: int | None) -> 
     return _changed(epoch, in_force, current, clock_ms)
 
 
-def _follows(program: Program) -> Follows:
-    condition = msgspec.json.encode(canonical(program.segment.when), order="sorted")
+def _follows(program: Program, catalog: Catalog) -> Follows:
+    decides: Any = canonical(program.segment.when)
+    if program.policy is not None:
+        together = [each.key for each in catalog.units[program.unit]]
+        decides = [decides, astuple(program.policy), together]
+    condition = msgspec.json.encode(decides, order="sorted")
     return Follows(program.number, program.version, sha256(condition).digest()[:8])
 
 

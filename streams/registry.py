@@ -1,12 +1,14 @@
 """Definitions into force: versions of segments, and the numbers under which contacts keep what they need."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
-from rules.catalog import Blueprint, Catalog, Numbering
+from rules.catalog import Blueprint, Catalog
+from rules.definitions import Definitions
+from rules.numbering import Numbering
 from rules.segment import Segment
 from streams.store import ContactStore
 
@@ -25,13 +27,13 @@ def fingerprint(segment: Segment) -> bytes:
     return hashlib.sha256(msgspec.json.encode(segment.content, order="sorted")).digest()
 
 
-async def bring_into_force(segments: Sequence[Segment], store: ContactStore, now_ms: int) -> InForce:
+async def bring_into_force(definitions: Definitions, store: ContactStore, now_ms: int) -> InForce:
     """Registers the definitions, and compiles them with the numbers that the store gives.
 
     A feature that no definition has asked for until now is remembered from ``now_ms`` on.
     """
-    blueprint = Blueprint(segments)
-    versions = await store.register({segment.key: fingerprint(segment) for segment in segments})
+    blueprint = Blueprint(definitions)
+    versions = await store.register({segment.key: fingerprint(segment) for segment in definitions.segments})
     features = await store.enrol("features", list(blueprint.features), now_ms, keep_others=False)
     keys = await store.enrol("segments", blueprint.segment_keys, now_ms, keep_others=True)
     numbering = Numbering(

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from rules.segment import Segment
+from rules.definitions import Definitions
 from streams.clock import wall_ms
 from streams.errors import ConfigurationError, RetryLater
 from streams.health import HealthServer
@@ -29,7 +29,7 @@ MEMBERS_EVERY_S = 10.0
 """How often the sizes of segments are asked for."""
 
 
-async def serve(settings: Settings, segments: Sequence[Segment], stop: asyncio.Event | None = None) -> None:
+async def serve(settings: Settings, definitions: Definitions, stop: asyncio.Event | None = None) -> None:
     """Runs a worker until SIGTERM, SIGINT or ``stop``.
 
     Raises ConfigurationError where a setting, or what it points at, has to change; RetryLater where Kafka or Redis
@@ -38,7 +38,7 @@ async def serve(settings: Settings, segments: Sequence[Segment], stop: asyncio.E
     _collect_rarely()
     metrics, progress = Metrics(), Progress()
     metrics.add_process_metrics()
-    metrics.set_segments(segment.key for segment in segments)
+    metrics.set_segments(segment.key for segment in definitions.segments)
     meter = Meter(metrics, progress, wall_ms)
     health = None
     if settings.metrics_port:
@@ -48,7 +48,7 @@ async def serve(settings: Settings, segments: Sequence[Segment], stop: asyncio.E
     try:
         await work(
             settings,
-            _LaneOpener(settings, segments, meter, metrics),
+            _LaneOpener(settings, definitions, meter, metrics),
             progress,
             metrics=metrics,
             observe=meter.kafka_call,
@@ -73,10 +73,8 @@ def _collect_rarely() -> None:
 class _LaneOpener:
     """Opens the store, brings the definitions into force, and makes lanes from them."""
 
-    def __init__(
-        self, settings: Settings, segments: Sequence[Segment], meter: Meter, metrics: Metrics
-    ) -> None:
-        self._settings, self._segments, self._meter, self._metrics = settings, segments, meter, metrics
+    def __init__(self, settings: Settings, definitions: Definitions, meter: Meter, metrics: Metrics) -> None:
+        self._settings, self._definitions, self._meter, self._metrics = settings, definitions, meter, metrics
 
     @asynccontextmanager
     async def __call__(
@@ -100,13 +98,13 @@ class _LaneOpener:
         settings = self._settings
         try:
             await store.open(partitions)
-            in_force = await bring_into_force(self._segments, store, wall_ms())
+            in_force = await bring_into_force(self._definitions, store, wall_ms())
         except StoreRefused as error:
             raise ConfigurationError(str(error)) from error
         except StoreUnavailable as error:
             raise RetryLater(f"Redis at {settings.redis_place} cannot be used: {error}") from error
         self._meter.watch(in_force.catalog.limits)
-        logger.info("%d segments in force", len(self._segments))
+        logger.info("%d segments in force", len(self._definitions.segments))
         return Deployment(
             catalog=in_force.catalog,
             store=store,
@@ -121,7 +119,7 @@ class _LaneOpener:
 
     async def _count_members(self, store: ContactStore) -> None:
         """Keeps the gauge of members true, to within a few seconds."""
-        keys = [segment.key for segment in self._segments]
+        keys = [segment.key for segment in self._definitions.segments]
         while True:
             with contextlib.suppress(StoreUnavailable):
                 for key, count in (await store.member_counts(keys)).items():

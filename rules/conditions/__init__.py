@@ -7,6 +7,7 @@ from rules.conditions.events import CountTest, Did, DidNot, Events, First, Lates
 from rules.conditions.facts import KnownFor, Sample, TraitIs
 from rules.conditions.logic import All, Any_, AtLeast, None_, Not
 from rules.conditions.measures import AMOUNTS, MEASURES, AmountTest, Measure, binding_tests
+from rules.conditions.references import MemberOf, NotMemberOf
 from rules.conditions.scores import MOST_COUNTED, Each, Score, ScorePart, Tally
 from rules.conditions.sequences import Chain, Sequence, SequenceEvent, SequenceStep, ThenNot
 from rules.conditions.tree import (
@@ -16,6 +17,7 @@ from rules.conditions.tree import (
     canonical,
     children,
     leaves_of,
+    nodes,
     parse_condition,
     places,
     told_of,
@@ -41,9 +43,11 @@ __all__ = [
     "KnownFor",
     "Latest",
     "Measure",
+    "MemberOf",
     "Node",
     "None_",
     "Not",
+    "NotMemberOf",
     "RollingEvents",
     "Sample",
     "Score",
@@ -58,6 +62,7 @@ __all__ = [
     "canonical",
     "children",
     "leaves_of",
+    "nodes",
     "parse_condition",
     "places",
     "told_of",

@@ -46,7 +46,7 @@ class AmountTest:
     high: Fraction | None = None
     high_is_open: bool = False
 
-    def passes(self, amount: Fraction) -> bool:
+    def passes(self, amount: Fraction | int) -> bool:
         low, high = self.low, self.high
         if low is not None and (amount < low or (self.low_is_open and amount == low)):
             return False

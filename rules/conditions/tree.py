@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
 from rules.conditions.events import Did, DidNot, First, Latest
 from rules.conditions.facts import KnownFor, Sample, TraitIs
 from rules.conditions.logic import All, Any_, AtLeast, None_, Not
+from rules.conditions.references import MemberOf, NotMemberOf
 from rules.conditions.scores import Score, ScorePart, Tally
 from rules.conditions.sequences import Sequence
 from rules.kinds import check_filled_list, check_kind, kind_of
@@ -28,6 +29,8 @@ MODELS: dict[str, type[Written]] = {
     "sample": Sample,
     "sequence": Sequence,
     "score": Score,
+    "member_of": MemberOf,
+    "not_member_of": NotMemberOf,
 }
 """The model of each kind of condition, by the key that tells the kind."""
 
@@ -45,7 +48,9 @@ Condition: TypeAlias = Annotated[
     | Annotated[KnownFor, Tag("<known_for>")]
     | Annotated[Sample, Tag("<sample>")]
     | Annotated[Sequence, Tag("<sequence>")]
-    | Annotated[Score, Tag("<score>")],
+    | Annotated[Score, Tag("<score>")]
+    | Annotated[MemberOf, Tag("<member_of>")]
+    | Annotated[NotMemberOf, Tag("<not_member_of>")],
     # Tags are in brackets so that, in the place of an error, none is taken for a key of the file.
     Discriminator(lambda value: f"<{kind_of(value)}>"),
     BeforeValidator(check_kind),
@@ -98,6 +103,13 @@ def places(
     yield at, level
     for place, child in children(condition):
         yield from places(child, (*at, *place), level + 1)
+
+
+def nodes(condition: Node, at: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Node]]:
+    """A condition and all in it, each with its place."""
+    yield at, condition
+    for place, child in children(condition):
+        yield from nodes(child, (*at, *place))
 
 
 def leaves_of(condition: Node) -> Iterator[Node]:

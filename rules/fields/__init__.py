@@ -1,6 +1,6 @@
 """The values that stand in definitions, each with its own reading, its own refusals and its JSON Schema."""
 
-from rules.fields.texts import ANY_EVENT, FilledText, Names, Pattern, Text
+from rules.fields.texts import ANY_EVENT, FilledText, Key, Names, Pattern, Text
 from rules.fields.times import DurationMs, DurationOrNoneMs, MomentMs, TwoMoments
 from rules.fields.values import Bound, Flag, Number, Percent, Scalar, Scalars, is_number, scalar_order
 from rules.fields.zones import Zone
@@ -12,6 +12,7 @@ __all__ = [
     "DurationOrNoneMs",
     "FilledText",
     "Flag",
+    "Key",
     "MomentMs",
     "Names",
     "Number",

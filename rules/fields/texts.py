@@ -1,5 +1,6 @@
 """Texts: names of events, paths, patterns."""
 
+import re
 from typing import Annotated, Any, TypeAlias
 
 import re2
@@ -109,3 +110,20 @@ Names: TypeAlias = Annotated[
 
 
 Pattern: TypeAlias = Annotated[str, PlainValidator(_pattern), WithJsonSchema({"type": "string"})]
+
+
+def _key(value: Any) -> str:
+    if not isinstance(value, str):
+        refuse(
+            Problem("wrong_type", f"wants a text, not {shown(value)}", "write for example hot-mobile-buyers")
+        )
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", value):
+        hint = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-0123456789")[:63]
+        rule = "a key is a small letter, then up to 62 small letters, digits and hyphens"
+        refuse(Problem("bad_key", f"{shown(value)} is no key: {rule}", f"write {hint}" if hint else ""))
+    return value
+
+
+Key: TypeAlias = Annotated[
+    str, PlainValidator(_key), WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9-]{0,62}$"})
+]

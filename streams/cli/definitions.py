@@ -110,7 +110,7 @@ def replay(directory: Path, events: str, until_ms: int | None, output: Path | No
 
     settings, _ = load_settings()
     try:
-        catalog = Blueprint(load(directory).segments).catalog()
+        catalog = Blueprint(load(directory)).catalog()
     except DefinitionError as error:
         for finding in error.findings:
             click.echo(_coloured(str(finding), finding.severity), err=True)

@@ -65,7 +65,7 @@ async def _view(contact: str, segment: str | None) -> "ContactView":
     store = RedisStore(settings.redis.get_secret_value(), settings.group)
     wall_ms = time.time_ns() // 1_000_000 - settings.wake_delay_ms
     try:
-        explainer = Explainer(definitions.segments, store)
+        explainer = Explainer(definitions, store)
         await explainer.open()
         if segment is not None:
             explainer.segment(segment)

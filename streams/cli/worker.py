@@ -45,7 +45,7 @@ def worker() -> None:
     from streams.service import serve  # brings Faust: wrong definitions need not wait for it
 
     try:
-        asyncio.run(serve(settings, definitions.segments))
+        asyncio.run(serve(settings, definitions))
     except StreamsError as error:
         lines = [f"segments: {line}" for line in str(error).splitlines()]
         raise _refused(lines, error.exit_code, as_json=as_json) from None

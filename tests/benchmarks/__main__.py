@@ -38,7 +38,7 @@ async def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any
         "workload": {"name": workload.name, **workload.file.model_dump()},
         "machine": machine(),
     }
-    found["workload"]["segments"] = len(workload.segments)
+    found["workload"]["segments"] = len(workload.segments.segments)
     with site(folder) as servers:
         found["versions"] = servers.versions()
         if arguments.events:

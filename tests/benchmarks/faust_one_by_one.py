@@ -39,7 +39,7 @@ app = faust.App(
 source = app.topic(os.environ["PEER_EVENTS"], key_serializer="raw", value_serializer="raw")
 target = app.topic(os.environ["PEER_TRANSITIONS"], key_serializer="raw", value_serializer="raw")
 store = redis.from_url(os.environ["PEER_REDIS"])
-step = Step(Blueprint(load(os.environ["PEER_DEFINITIONS"]).segments).catalog())
+step = Step(Blueprint(load(os.environ["PEER_DEFINITIONS"])).catalog())
 moments: list[float] = []
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rules.catalog import Blueprint
+from rules.definitions import Definitions
 from rules.event import Event
 from rules.segment import Segment
 from streams.replay import Replay
@@ -79,7 +80,7 @@ class Run:
 
     def __init__(self, size: int, pairs: int, at_once: int) -> None:
         self.size, self._at_once = size, at_once
-        self._replay = Replay(Blueprint(segments(size)).catalog())
+        self._replay = Replay(Blueprint(Definitions(tuple(segments(size)))).catalog())
         names = size // TOUCHED
         self._events = events(at_once * 10, pairs // names, names, seed=1)
         self._next = 0

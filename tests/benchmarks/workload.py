@@ -62,7 +62,7 @@ class Workload:
         self.name = folder.name
         self.definitions = folder / "segments"
         self.file = _File.model_validate(yaml.safe_load((folder / "workload.yaml").read_text()))
-        self.segments = load(self.definitions).segments
+        self.segments = load(self.definitions)
 
     @property
     def partitions(self) -> int:

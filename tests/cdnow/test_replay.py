@@ -32,7 +32,7 @@ def test_replay_finds_every_transition_that_is_worked_out_by_hand(
         pytest.fail(f"line {number}: {rejected}")
 
     found = replay_lines(
-        Blueprint(load(SEGMENTS).segments).catalog(),
+        Blueprint(load(SEGMENTS)).catalog(),
         event_lines(),
         until_ms=None,
         max_future_skew_ms=300_000,

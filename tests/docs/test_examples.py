@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.scenarios.scenario import Scenario
 SHOWN: dict[str, Any] = read_document((ROOT / "docs" / "reference" / "conditions.yaml").read_bytes()).value
 EXAMPLES: list[dict[str, Any]] = [
     example
-    for entry in (*SHOWN["conditions"], SHOWN["times"], SHOWN["where"])
+    for entry in (*SHOWN["conditions"], SHOWN["times"], SHOWN["where"], SHOWN["policy"], SHOWN["groups"])
     for example in entry["examples"]
 ]
 VALUES = [
@@ -45,10 +46,11 @@ def test_every_value_test_is_shown_passing_and_failing() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["name"])
 def test_an_example_comes_out_as_shown(example: dict[str, Any], tmp_path: Path) -> None:
-    text = definition(example["when"])
-    scenario = scenario_of(example, read_document(text.encode()).value["segments"])
+    text = example["file"] if "file" in example else definition(example["when"])
+    scenario = scenario_of(example, read_document(text.encode()).value)
     assert replayed(catalog(text, tmp_path), scenario.records) == scenario.expected
-    assert judge(scenario.segments, scenario.records).transitions == scenario.expected
+    judged = judge(scenario.segments, scenario.records, groups=scenario.groups)
+    assert judged.transitions == scenario.expected
 
 
 @pytest.mark.parametrize(("test", "value", "passes"), VALUES)
@@ -57,7 +59,7 @@ def test_a_value_passes_or_fails_as_shown(
 ) -> None:
     when = json.dumps({"trait": "value", **test})
     step = {"at": "0d", "identify": {"value": None if value == "missing" else value}}
-    scenario = scenario_of({"name": str(test), "steps": [step], "expect": {}}, [])
+    scenario = scenario_of({"name": str(test), "steps": [step], "expect": {}}, {"segments": []})
     entered = replayed(catalog(definition(when), tmp_path), scenario.records).get("u", [])
     assert len(entered) == int(passes)
 
@@ -71,10 +73,10 @@ def definition(when: str) -> str:
 def catalog(text: str, folder: Path) -> Catalog:
     (folder / "example.yaml").write_text(text, encoding="utf-8")
     assert [finding for finding in check(folder) if finding.severity == "error"] == []
-    return Blueprint(load(folder).segments).catalog()
+    return Blueprint(load(folder)).catalog()
 
 
-def scenario_of(example: dict[str, Any], segments: list[dict[str, Any]]) -> Scenario:
+def scenario_of(example: dict[str, Any], definitions: dict[str, Any]) -> Scenario:
     """The example with a message id for each event, and with the segment's key."""
     numbers = itertools.count(1)
     happens = [kind for step in example["steps"] for kind in HAPPENING if kind in step]
@@ -84,10 +86,10 @@ def scenario_of(example: dict[str, Any], segments: list[dict[str, Any]]) -> Scen
     ]
     assert len(happens) == next(numbers) - 1
     expect = {
-        who: [line.replace("enter ", "enter example ").replace("exit ", "exit example ") for line in lines]
+        who: [re.sub("(enter|exit) by", r"\1 example by", line) for line in lines]
         for who, lines in example["expect"].items()
     }
-    return Scenario(example["name"], {"segments": segments, "steps": steps, "expect": expect})
+    return Scenario(example["name"], {**definitions, "steps": steps, "expect": expect})
 
 
 def replayed(under: Catalog, records: list[dict[str, Any]]) -> dict[str, list[Expected]]:

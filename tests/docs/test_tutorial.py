@@ -30,7 +30,7 @@ def test_the_events_bring_about_what_the_tutorial_shows(tmp_path: Path) -> None:
     events = [json.loads(line) for line in shown("json", '{"type": "identify"').splitlines()]
     lines = [json.dumps({**event, "receivedAt": format_moment(START_MS)}).encode() for event in events]
     found = replay_lines(
-        Blueprint(load(tmp_path).segments).catalog(),
+        Blueprint(load(tmp_path)).catalog(),
         lines,
         until_ms=START_MS + 65_000,
         max_future_skew_ms=0,

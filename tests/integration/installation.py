@@ -230,7 +230,7 @@ class Outcome:
 def outcome(sent: Iterable[Sent], segments: Path = SEGMENTS) -> Outcome:
     """Replays records."""
     sent = list(sent)
-    catalog = Blueprint(load(segments).segments).catalog()
+    catalog = Blueprint(load(segments)).catalog()
     found = Outcome({}, {program.key: set() for program in catalog.programs}, [])
     lines = [record.line for record in sent]
     replayed = replay_lines(

@@ -7,7 +7,6 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rules.segment import Segment
 from streams.registry import bring_into_force
 from streams.store.memory import MemoryStore
 from tests.driven_lane import DrivenLane, kafka_records
@@ -45,7 +44,7 @@ async def _driven(
     store = MemoryStore()
 
     async def in_force(segments: Segments) -> DrivenLane:
-        found = await bring_into_force([Segment.model_validate(segment) for segment in segments], store, 0)
+        found = await bring_into_force(engine.definitions_of(segments), store, 0)
         lane.restart(found.catalog)
         return lane
 

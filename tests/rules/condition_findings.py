@@ -45,6 +45,8 @@ KEYS: list[Case] = [
     ("{score: {at_least: 1, of: [{points: 1, ▸whn: {did: B}}]}}", ["unknown_key: did you mean `when`?"]),
     ("{score: {at_least: 1, of: [{points: 1, when: {▸dd: B}}]}}", ["unknown_key: did you mean `did`?"]),
     ("{score: {▸atleast: 1, at_least: 1, of: [{points: 1, when: {did: B}}]}}", ["unknown_key: `at_least`"]),
+    ("{member_of: b, ▸within: 3d}", ["unknown_key: does not go with `member_of`"]),
+    ("{did: A, ▸member_of: b}", ["two_kinds: `did` and `member_of`"]),
     ("{did: A, sum: t, ▸average: t, at_least: 1}", ["two_measures: `sum` and `average`"]),
     ("{did: A, ▸sum: t}", ["missing_key: `sum` needs a test"]),
     ("{did: A, ▸minimum: t, within: 3d}", ["missing_key: `minimum` needs a test"]),
@@ -65,13 +67,6 @@ KEYS: list[Case] = [
     ("{did: ▸!thing A}", ["yaml: tags such as !thing"]),
 ]
 
-LATER: list[Case] = [
-    (
-        "{all: [{▸member_of: a}, {▸not_member_of: b}]}",
-        ["not_supported: `member_of`", "not_supported: `not_member_of`"],
-    ),
-]
-
 TYPES: list[Case] = [
     ("{all: ▸[]}", ["empty: the list is empty"]),
     ("{any: ▸{did: A}}", ["wrong_type: `any` wants a list"]),
@@ -89,6 +84,8 @@ TYPES: list[Case] = [
     ("{score: {at_least: ▸'1', of: [{points: 1, when: {did: A}}]}}", ["wrong_type: without quotes"]),
     ("{score: {at_least: 1, of: [{points: ▸ten, when: {did: A}}]}}", ["wrong_type: a number"]),
     ("{score: {at_least: 1, of: [{points: 1, when: ▸A}]}}", ["wrong_type: write {did: A}"]),
+    ("{member_of: ▸5}", ["wrong_type: not 5"]),
+    ("{not_member_of: ▸Hot Buyers}", ["bad_key: write hot-buyers"]),
     ("{did: A, sum: ▸5, at_least: 1}", ["wrong_type: `sum` wants a text"]),
     ("{did: A, days: ▸false}", ["wrong_type: write days: true"]),
     ("{did: A, days: ▸berlin}", ["bad_zone: did you mean Europe/Berlin?"]),

@@ -7,7 +7,7 @@ import pytest
 from rules.checker import check
 from rules.errors import DefinitionError, Finding
 from rules.loading import load
-from tests.rules.condition_findings import KEYS, LATER, LOOK_ALIKES, NEVER, SOUND, TYPES
+from tests.rules.condition_findings import KEYS, LOOK_ALIKES, NEVER, SOUND, TYPES
 
 HEAD = "segments:\n  - key: a\n    campaign: c\n    when: "
 
@@ -26,7 +26,7 @@ def of_condition(directory: Path, text: str) -> list[Finding]:
 
 @pytest.mark.parametrize(
     ("marked", "expected"),
-    [*KEYS, *LATER, *TYPES, *NEVER, *LOOK_ALIKES],
+    [*KEYS, *TYPES, *NEVER, *LOOK_ALIKES],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_finding_names_its_place_and_what_to_write(
@@ -81,10 +81,23 @@ WHEN = "    campaign: c\n    when: {did: A}\n"
         ("segments: {key: a}\n", ["a.yaml:1:11 wrong_type None"]),
         ("segments: []\n", []),
         ("segments: []\ntests: [yes, {a: 5}]\n", []),
-        ("segments: []\ngroups: []\n", ["a.yaml:2:1 not_supported None"]),
+        ("segments: []\ngroups: []\n", []),
+        ("groups: []\n", []),
+        ("groups: {}\n", ["a.yaml:1:9 wrong_type None"]),
+        ("groups: [5]\n", ["a.yaml:1:10 wrong_type None"]),
+        ("groups: [{key: g}]\n", ["a.yaml:1:10 missing_key None"]),
+        ("groups: [{key: g, exclusive: []}]\n", ["a.yaml:1:30 empty None"]),
+        (
+            "groups: [{key: G, exclusive: [a], exlusive: 5}]\n",
+            ["a.yaml:1:16 bad_key None", "a.yaml:1:35 unknown_key None"],
+        ),
         ("segments: []\nsegmnts: []\n", ["a.yaml:2:1 unknown_key None"]),
         ("segments: [5]\n", ["a.yaml:1:12 wrong_type None"]),
-        (f"segments:\n  - key: a\n    cooldown: 3d\n{WHEN}", ["a.yaml:3:5 not_supported a"]),
+        (f"segments:\n  - key: a\n    cooldown: 3d\n{WHEN}", []),
+        (
+            f"segments:\n  - key: a\n    cooldown: 3\n    enter_after: 0d\n{WHEN}",
+            ["a.yaml:3:15 bad_duration a", "a.yaml:4:18 bad_duration a"],
+        ),
         (f"segments:\n  - key: a\n    nmae: x\n{WHEN}", ["a.yaml:3:5 unknown_key a"]),
         (
             f"segments:\n  - key: a\n    name:\n    tags: x\n{WHEN}",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rules.catalog import Blueprint
 from rules.contact import Contact
+from rules.definitions import Definitions
 from rules.event import Event
 from rules.features.limits import EXACT
 from rules.features.numbers import scaled
@@ -28,7 +29,7 @@ class Follower:
 
     def __init__(self, **when: Any) -> None:
         segment = Segment.model_validate({"key": "s", "when": {"did": "A", **when}})
-        self.catalog = Blueprint([segment]).catalog()
+        self.catalog = Blueprint(Definitions((segment,))).catalog()
         self.contact = Contact(id="u")
         self.moves: list[Transition] = []
         self._step = Step(self.catalog)

@@ -6,6 +6,7 @@ import pytest
 
 from rules.catalog import Blueprint
 from rules.contact import Contact
+from rules.definitions import Definitions
 from rules.event import Event
 from rules.features.chains import MOST_MATCHES, MOST_VALUES
 from rules.segment import Segment
@@ -20,7 +21,7 @@ class Follower:
 
     def __init__(self, **sequence: Any) -> None:
         segment = Segment.model_validate({"key": "s", "when": {"sequence": sequence}})
-        self.catalog = Blueprint([segment]).catalog()
+        self.catalog = Blueprint(Definitions((segment,))).catalog()
         self.contact = Contact(id="u")
         self.moves: list[Transition] = []
         self._step = Step(self.catalog)

@@ -38,7 +38,7 @@ from tests.reference.records import KINDS
 
 START_MS = 1_767_607_200_000
 """2026-01-05T10:00:00Z."""
-KEYS = {"name", "segments", "steps", "expect", "until", "dead_letters", "verbatim"}
+KEYS = {"name", "segments", "groups", "steps", "expect", "until", "dead_letters", "verbatim"}
 STEP_KEYS = {
     "at",
     "time",
@@ -74,7 +74,28 @@ class Scenario:
     @property
     def segments(self) -> list[dict[str, Any]]:
         placed: list[dict[str, Any]] = self._placed(self.raw["segments"])
-        return [{**segment, "key": f"{self.prefix}{segment['key']}"} for segment in placed]
+        return [self._renamed({**segment, "key": f"{self.prefix}{segment['key']}"}) for segment in placed]
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "key": f"{self.prefix}{group['key']}",
+                "exclusive": [f"{self.prefix}{key}" for key in group["exclusive"]],
+            }
+            for group in self.raw.get("groups", ())
+        ]
+
+    def _renamed(self, condition: Any) -> Any:
+        """With the prefix where a condition names a segment."""
+        if isinstance(condition, list):
+            return [self._renamed(inner) for inner in condition]
+        if not isinstance(condition, dict):
+            return condition
+        return {
+            key: f"{self.prefix}{value}" if key in {"member_of", "not_member_of"} else self._renamed(value)
+            for key, value in condition.items()
+        }
 
     @property
     def records(self) -> list[dict[str, Any]]:

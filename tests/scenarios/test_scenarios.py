@@ -15,14 +15,14 @@ each_scenario = pytest.mark.parametrize("scenario", scenarios(), ids=str)
 
 @each_scenario
 def test_the_reference_reads_the_contract_alike(scenario: Scenario) -> None:
-    judged = judge(scenario.segments, scenario.records, scenario.until_ms)
+    judged = judge(scenario.segments, scenario.records, scenario.until_ms, scenario.groups)
     assert judged.transitions == scenario.expected
     assert [reason for _, reason in judged.dead_letters] == scenario.dead_letters
 
 
 @each_scenario
 def test_rules_alone(scenario: Scenario) -> None:
-    judged = replayed(scenario.segments, scenario.records, scenario.until_ms)
+    judged = replayed(scenario.segments, scenario.records, scenario.until_ms, scenario.groups)
     assert judged.transitions == scenario.expected
     assert [reason for _, reason in judged.dead_letters] == scenario.dead_letters
 
@@ -30,7 +30,7 @@ def test_rules_alone(scenario: Scenario) -> None:
 @pytest.mark.parametrize("size", [1, 1000])
 @each_scenario
 def test_the_pipeline_with_a_memory_store(scenario: Scenario, size: int) -> None:
-    lane = DrivenLane(catalog_of(scenario.segments), MemoryStore())
+    lane = DrivenLane(catalog_of(scenario.segments, scenario.groups), MemoryStore())
 
     async def drive() -> None:
         records = kafka_records(scenario.records)

@@ -79,7 +79,9 @@ def came(kafka: str, redis_server_url: str, tmp_path_factory: pytest.TempPathFac
     definitions.mkdir()
     for number, scenario in enumerate(placed):
         # JSON is YAML.
-        (definitions / f"{number:02}.yaml").write_text(json.dumps({"segments": scenario.segments}))
+        (definitions / f"{number:02}.yaml").write_text(
+            json.dumps({"segments": scenario.segments, "groups": scenario.groups})
+        )
     installation = Installation(
         kafka,
         empty_database(redis_server_url),

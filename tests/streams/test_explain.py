@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from rules.contact import Contact
+from rules.definitions import Definitions
 from rules.segment import Segment
 from rules.step import Step
 from streams.explain import Explainer, NotFound
@@ -38,7 +39,7 @@ class World:
 
     async def started(self, *segments: Segment, at_ms: int) -> None:
         await self.store.open(PARTITIONS)
-        self.step = Step((await bring_into_force(segments, self.store, at_ms)).catalog)
+        self.step = Step((await bring_into_force(Definitions(segments), self.store, at_ms)).catalog)
 
     async def happened(self, contact_id: str, *events: tuple[str, int]) -> None:
         contact = Contact(id=contact_id)
@@ -53,7 +54,7 @@ class World:
         await self.store.commit(Commit(partition, state.fence, events[-1][1], contacts={contact_id: record}))
 
     async def explainer(self, *segments: Segment) -> Explainer:
-        explainer = Explainer(segments, self.store)
+        explainer = Explainer(Definitions(segments), self.store)
         await explainer.open()
         return explainer
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rules.definitions import Definitions
 from rules.durations import format_moment
 from rules.segment import Segment
 from streams.intake import home
@@ -42,7 +43,7 @@ class World:
         store = MemoryStore(self.data)
         await store.open(PARTITIONS)
         in_force = await bring_into_force(
-            [Segment.model_validate(each) for each in definitions], store, START_MS
+            Definitions(tuple(Segment.model_validate(each) for each in definitions)), store, START_MS
         )
         lane = Lane(
             partition,

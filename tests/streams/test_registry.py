@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from rules.definitions import Definitions
 from rules.segment import Segment
 from streams.registry import InForce, bring_into_force
 from streams.store.memory import MemoryStore
 
 
 async def _in_force(store: MemoryStore, at_ms: int, *definitions: dict[str, Any]) -> InForce:
-    return await bring_into_force([Segment.model_validate(each) for each in definitions], store, at_ms)
+    return await bring_into_force(
+        Definitions(tuple(Segment.model_validate(each) for each in definitions)), store, at_ms
+    )
 
 
 def _since(in_force: InForce) -> list[int]:
