@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from streams.registry import bring_into_force
 from streams.store.memory import MemoryStore
 from tests.driven_lane import DrivenLane, kafka_records
-from tests.properties import definitions, engine, histories
+from tests.properties import definitions, engine, histories, layered
 from tests.reference import Expected, judge
-
-Segments = list[dict[str, Any]]
 
 
 def _members(transitions: dict[str, list[Expected]]) -> dict[str, set[str]]:
@@ -25,31 +23,34 @@ def _members(transitions: dict[str, list[Expected]]) -> dict[str, set[str]]:
 
 
 @st.composite
-def _two_editions(draw: st.DrawFn) -> tuple[Segments, Segments]:
-    """Segments of one leaf each, and then others that are composed of the same leaves."""
+def _two_editions(draw: st.DrawFn) -> tuple[layered.Catalog, layered.Catalog]:
+    """Segments of one leaf each beside some that are composed of these, name each other and are in groups; and then
+    others that are composed of the same leaves. No policies: these go by what was before."""
     leaves = draw(st.lists(definitions.leaves, min_size=1, max_size=4))
     # A sample without a seed is of its segment, and so another one in another segment.
     seeded = [{**leaf, "seed": "s"} if "sample" in leaf else leaf for leaf in leaves]
-    before = engine.accepted([{"key": f"s{number}", "when": leaf} for number, leaf in enumerate(seeded)])
-    assume(before)
-    known = st.sampled_from([segment["when"] for segment in before])
-    conditions = st.lists(st.one_of(known, definitions.composed_of(known)), min_size=1, max_size=4)
-    after = [{"key": f"s{number}", "when": condition} for number, condition in enumerate(draw(conditions))]
-    return before, after
+    plain = engine.accepted([{"key": f"leaf{number}", "when": leaf} for number, leaf in enumerate(seeded)])
+    assume(plain)
+    known = st.sampled_from([segment["when"] for segment in plain])
+    editions = layered.catalogs(leaves=known, policies=st.just({}))
+    before, groups = engine.accepted_together(*draw(editions))
+    after = engine.accepted_together(*draw(editions))
+    assume(after[0])
+    return ([*plain, *before], groups), after
 
 
 async def _driven(
-    before: Segments, after: Segments, records: list[Any], change_at: int, size: int
+    before: layered.Catalog, after: layered.Catalog, records: list[Any], change_at: int, size: int
 ) -> dict[str, list[Expected]]:
     store = MemoryStore()
 
-    async def in_force(segments: Segments) -> DrivenLane:
-        found = await bring_into_force(engine.definitions_of(segments), store, 0)
+    async def in_force(catalog: layered.Catalog) -> DrivenLane:
+        found = await bring_into_force(engine.definitions_of(*catalog), store, 0)
         lane.restart(found.catalog)
         return lane
 
     sent = kafka_records(records)
-    lane = DrivenLane(engine.catalog_of(before), store, chunk=size)
+    lane = DrivenLane(engine.catalog_of(*before), store, chunk=size)
     await in_force(before)
     for begin in range(0, change_at, size):
         await lane.handle(sent[begin : min(begin + size, change_at)])
@@ -64,12 +65,15 @@ async def _driven(
 
 @given(st.data(), _two_editions(), histories.records(), st.sampled_from((1, 3, 500)))
 def test_members_are_in_the_end_those_of_the_new_definitions(
-    data: st.DataObject, editions: tuple[Segments, Segments], records: list[histories.Record], size: int
+    data: st.DataObject,
+    editions: tuple[layered.Catalog, layered.Catalog],
+    records: list[histories.Record],
+    size: int,
 ) -> None:
     before, after = editions
     change_at = data.draw(st.integers(0, len(records)), label="change at")
     came = asyncio.run(_driven(before, after, records, change_at, size))
-    assert _members(came) == _members(judge(after, records).transitions)
+    assert _members(came) == _members(judge(after[0], records, None, after[1]).transitions)
     for moves in came.values():
         assert [move.at_ms for move in moves] == sorted(move.at_ms for move in moves)
         counts: dict[str, int] = defaultdict(int)

@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 
 from streams.store.memory import MemoryStore
 from tests.driven_lane import DrivenLane, kafka_records
-from tests.properties import definitions, engine, histories
+from tests.properties import engine, histories, layered
 from tests.reference.records import read
-
-Segments = list[dict[str, Any]]
 
 
 @st.composite
@@ -41,18 +39,22 @@ async def _driven(lane: DrivenLane, records: list[Any], cuts: list[tuple[int, st
 
 
 @given(
-    definitions.segments,
+    layered.either,
     histories.records(),
     _cuts(),
     st.sampled_from((1, 2, 1000)),
     st.sampled_from((1, 500)),
 )
 def test_batches_restarts_and_small_caches_change_nothing(
-    segments: Segments, records: list[histories.Record], cuts: list[tuple[int, str]], cached: int, chunk: int
+    catalog: layered.Catalog,
+    records: list[histories.Record],
+    cuts: list[tuple[int, str]],
+    cached: int,
+    chunk: int,
 ) -> None:
-    segments = engine.accepted(segments)
+    segments, groups = engine.accepted_together(*catalog)
     assume(segments)
-    lane = DrivenLane(engine.catalog_of(segments), MemoryStore(), cached_contacts=cached, chunk=chunk)
+    lane = DrivenLane(engine.catalog_of(segments, groups), MemoryStore(), cached_contacts=cached, chunk=chunk)
     asyncio.run(_driven(lane, records, cuts))
-    assert lane.topics.transitions() == engine.replayed(segments, records).transitions
+    assert lane.topics.transitions() == engine.replayed(segments, records, None, groups).transitions
     assert lane.topics.dead_letters() == [reason for reason in map(read, records) if isinstance(reason, str)]

@@ -12,10 +12,8 @@ from streams.outbox import Output, Place
 from streams.store import Commit, CommitResult
 from streams.store.memory import MemoryStore
 from tests.driven_lane import DrivenLane, KeptTopics, kafka_records
-from tests.properties import definitions, engine, histories
+from tests.properties import engine, histories, layered
 from tests.reference.records import read
-
-Segments = list[dict[str, Any]]
 
 
 class Killed(Exception):
@@ -81,16 +79,16 @@ async def _driven(lane: DrivenLane, records: list[Any], size: int, *, same_proce
 fates = st.lists(st.sampled_from(("nothing", "nothing", "before", "half", "after")), max_size=25)
 
 
-@given(definitions.segments, histories.records(), fates, st.integers(1, 6), st.booleans())
+@given(layered.either, histories.records(), fates, st.integers(1, 6), st.booleans())
 def test_a_death_at_any_step_loses_nothing_and_repeats_nothing(
-    segments: Segments, records: list[histories.Record], steps: list[str], size: int, same_process: bool
+    catalog: layered.Catalog, records: list[histories.Record], steps: list[str], size: int, same_process: bool
 ) -> None:
-    segments = engine.accepted(segments)
+    segments, groups = engine.accepted_together(*catalog)
     assume(segments)
     fate = Fate(steps)
     topics = DyingTopics()
     topics.fate = fate
-    lane = DrivenLane(engine.catalog_of(segments), DyingStore(fate), topics=topics, chunk=2)
+    lane = DrivenLane(engine.catalog_of(segments, groups), DyingStore(fate), topics=topics, chunk=2)
     asyncio.run(_driven(lane, records, size, same_process=same_process))
-    assert topics.transitions() == engine.replayed(segments, records).transitions
+    assert topics.transitions() == engine.replayed(segments, records, None, groups).transitions
     assert topics.dead_letters() == [reason for reason in map(read, records) if isinstance(reason, str)]

@@ -1,24 +1,21 @@
 """What holds of all transitions, whatever the definitions and whatever happens."""
 
 from collections import defaultdict
-from typing import Any
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.properties import definitions, engine, histories
+from tests.properties import engine, histories, layered
 from tests.reference.records import Taken, read
 
-Segments = list[dict[str, Any]]
 
-
-@given(definitions.segments, histories.records(), histories.untils_ms)
+@given(layered.either, histories.records(), histories.untils_ms)
 def test_enter_and_exit_alternate_and_time_never_goes_back(
-    segments: Segments, records: list[histories.Record], until_ms: int | None
+    catalog: layered.Catalog, records: list[histories.Record], until_ms: int | None
 ) -> None:
-    segments = engine.accepted(segments)
+    segments, groups = engine.accepted_together(*catalog)
     assume(segments)
-    for transitions in engine.replayed(segments, records, until_ms).transitions.values():
+    for transitions in engine.replayed(segments, records, until_ms, groups).transitions.values():
         times = [transition.at_ms for transition in transitions]
         assert times == sorted(times)
         so_far: dict[str, int] = defaultdict(int)
@@ -36,12 +33,12 @@ def test_enter_and_exit_alternate_and_time_never_goes_back(
             assert transition.cause is None or transition.reason == "event"
 
 
-@given(st.data(), definitions.segments, histories.records(), histories.untils_ms)
+@given(st.data(), layered.either, histories.records(), histories.untils_ms)
 def test_repetitions_change_nothing(
-    data: st.DataObject, segments: Segments, records: list[histories.Record], until_ms: int | None
+    data: st.DataObject, catalog: layered.Catalog, records: list[histories.Record], until_ms: int | None
 ) -> None:
     """Sent again at any later place with its own received time, whatever else it then says."""
-    segments = engine.accepted(segments)
+    segments, groups = engine.accepted_together(*catalog)
     assume(segments)
     more = list(records)
     for _ in range(data.draw(st.integers(1, 3), label="repetitions")):
@@ -53,5 +50,5 @@ def test_repetitions_change_nothing(
             other = {"type": "track", "event": event} if taken.is_of_contact else {}
             again = {**more[place], **other}
             more.insert(data.draw(st.integers(place + 1, len(more)), label="at"), again)
-    expected = engine.replayed(segments, records, until_ms).transitions
-    assert engine.replayed(segments, more, until_ms).transitions == expected
+    expected = engine.replayed(segments, records, until_ms, groups).transitions
+    assert engine.replayed(segments, more, until_ms, groups).transitions == expected

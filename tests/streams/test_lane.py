@@ -8,6 +8,7 @@ import pytest
 
 from rules.definitions import Definitions
 from rules.durations import format_moment
+from rules.group import Group
 from rules.segment import Segment
 from streams.intake import home
 from streams.lane import Deployment, Lane
@@ -38,12 +39,21 @@ class World:
         self.offsets: dict[str, int] = {}
 
     async def lane(
-        self, *definitions: dict[str, Any], partition: int = 0, cached_contacts: int = 1000
+        self,
+        *definitions: dict[str, Any],
+        groups: Sequence[dict[str, Any]] = (),
+        partition: int = 0,
+        cached_contacts: int = 1000,
     ) -> Lane:
         store = MemoryStore(self.data)
         await store.open(PARTITIONS)
         in_force = await bring_into_force(
-            Definitions(tuple(Segment.model_validate(each) for each in definitions)), store, START_MS
+            Definitions(
+                tuple(Segment.model_validate(each) for each in definitions),
+                tuple(Group.model_validate(each) for each in groups),
+            ),
+            store,
+            START_MS,
         )
         lane = Lane(
             partition,
@@ -321,3 +331,52 @@ async def test_another_name_counts_the_version_up_and_judges_nobody_anew() -> No
     assert not lane.has_work
     await lane.tick(START_MS + 2 * DAY_MS)
     assert [value["context"]["segment"]["version"] for value in world.topics.transitions()] == [1, 2]
+
+
+async def test_who_is_in_a_segment_that_gets_a_policy_stays_and_leaves_by_the_policy() -> None:
+    world = World()
+    viewer: dict[str, Any] = {"key": "viewer", "when": {"did": "View", "within": "2d"}}
+    lane = await world.lane(viewer)
+    await lane.handle({"events": world.records((USER, "View", 0))})
+    lane = await world.lane({**viewer, "enter_after": "1d", "exit_after": "1d", "cooldown": "5d"})
+    await drain(lane)
+    await lane.handle({"events": world.records((USER, "View", 4 * DAY_MS), (USER, "Tick", 20 * DAY_MS))})
+    assert world.topics.story() == [
+        (USER, "viewer", True, at(0), "event"),
+        (USER, "viewer", False, at(3 * DAY_MS), "time"),
+    ]
+
+
+async def test_segments_that_come_into_a_group_or_change_their_places_in_it_hand_over_at_once() -> None:
+    world = World()
+    lane = await world.lane(BUYER, CLICKER)
+    await lane.handle(
+        {"events": world.records((USER, "Order Completed", 0), *[(USER, "Email Clicked", 0)] * 3)}
+    )
+    groups = [{"key": "g", "exclusive": ["clicker", "buyer"]}]
+    await drain(await world.lane(BUYER, CLICKER, groups=groups))
+    turned = [{"key": "g", "exclusive": ["buyer", "clicker"]}]
+    await drain(await world.lane(BUYER, CLICKER, groups=turned))
+    await drain(await world.lane(CLICKER, groups=[{"key": "g", "exclusive": ["clicker"]}]))
+    assert world.topics.story()[2:] == [
+        (USER, "buyer", False, at(0), "definition"),
+        (USER, "clicker", False, at(0), "definition"),
+        (USER, "buyer", True, at(0), "definition"),
+        (USER, "buyer", False, at(0), "definition"),
+        (USER, "clicker", True, at(0), "definition"),
+    ]
+
+
+async def test_who_follows_a_segment_that_is_changed_follows_the_change() -> None:
+    world = World()
+    follower = {"key": "a-follower", "when": {"all": [{"member_of": "clicker"}, {"did": "Email Clicked"}]}}
+    lane = await world.lane(CLICKER, follower)
+    await lane.handle({"events": world.records((USER, "Email Clicked", 0), (USER, "Email Clicked", 1))})
+    changed = {"key": "clicker", "when": {"did": "Email Clicked", "at_least": 3, "within": "7d"}}
+    await drain(await world.lane(changed, follower))
+    assert world.topics.story() == [
+        (USER, "clicker", True, at(1), "event"),
+        (USER, "a-follower", True, at(1), "event"),
+        (USER, "clicker", False, at(1), "definition"),
+        (USER, "a-follower", False, at(1), "definition"),
+    ]
