@@ -18,6 +18,8 @@ from rules.value_tests import ValueTests
 from rules.values import is_timed, predicate, timed_predicate
 from rules.verdict import SHIFT_MS
 
+Loses = Callable[[Contact, int], int | None]
+"""From a contact and now to a moment, both in milliseconds UTC; None: there is none."""
 Observe = Callable[[Contact, int], Any]
 """From a contact and now, in milliseconds UTC, to what the leaf measures there, in JSON's types."""
 
@@ -44,6 +46,10 @@ class Leaf(ABC):
     def observer(self, number: int) -> Observe:
         """A function that tells what the leaf measures."""
 
+    def loses(self, number: int) -> Loses:  # noqa: ARG002 - nothing leaves a window
+        """A function that tells when the oldest of the events that count leaves the window."""
+        return lambda contact, now_ms: None  # noqa: ARG005
+
 
 class RollingCount(Leaf):
     """``low <= count <= high`` of the events within a window that ends now."""
@@ -58,6 +64,9 @@ class RollingCount(Leaf):
 
     def observer(self, number: int) -> Observe:
         return lambda contact, now_ms: in_window(contact.features.get(number, ()), now_ms, self._within_ms)
+
+    def loses(self, number: int) -> Loses:
+        return lambda contact, now_ms: leaves_ms(contact.features.get(number, ()), now_ms, self._within_ms)
 
 
 def emit_rolling_count(to: Emitter, times: str, within_ms: int, test: CountTest) -> str:
@@ -84,6 +93,12 @@ def emit_rolling_count(to: Emitter, times: str, within_ms: int, test: CountTest)
 def in_window(times: Sequence[int], now_ms: int, within_ms: int) -> int:
     """How many of the times, ascending, are in a window that ends now."""
     return bisect_right(times, now_ms) - bisect_right(times, now_ms - within_ms)
+
+
+def leaves_ms(times: Sequence[int], now_ms: int, within_ms: int) -> int | None:
+    """When the first of the times, ascending, leaves a window that ends now; None: none of them is in it."""
+    place = bisect_right(times, now_ms - within_ms)
+    return times[place] + within_ms if place < len(times) and times[place] <= now_ms else None
 
 
 class TotalCount(Leaf):

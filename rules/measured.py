@@ -22,7 +22,7 @@ from rules.features import (
 from rules.features.extremes import Extreme, sign_of
 from rules.features.numbers import SCALE, shown
 from rules.features.sketch import estimate
-from rules.leaves import Leaf, Observe, emit_rolling_count, in_window
+from rules.leaves import Leaf, Loses, Observe, emit_rolling_count, in_window, leaves_ms
 from rules.verdict import ALWAYS, NEVER, SHIFT_MS
 
 LOOK_AHEAD = 32
@@ -122,6 +122,12 @@ class AmountLeaf(_Measured):
 
         return observe
 
+    def loses(self, number: int) -> Loses:
+        within_ms = self._within_ms
+        if within_ms is None:
+            return super().loses(number)
+        return lambda contact, now_ms: leaves_ms(contact.features.get(number, ((),))[0], now_ms, within_ms)
+
 
 class ExtremeLeaf(_Measured):
     """The least or the greatest number passes its test; without a number it is false."""
@@ -193,6 +199,12 @@ class KeysLeaf(Leaf):
         if within_ms is None:
             return lambda contact, _: number_of_keys(contact.features.get(number))
         return lambda contact, now_ms: in_window(contact.features.get(number, ((),))[0], now_ms, within_ms)
+
+    def loses(self, number: int) -> Loses:
+        within_ms = self._within_ms
+        if within_ms is None:
+            return super().loses(number)
+        return lambda contact, now_ms: leaves_ms(contact.features.get(number, ((),))[0], now_ms, within_ms)
 
 
 def number_of_keys(state: Any) -> int:

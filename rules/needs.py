@@ -3,41 +3,36 @@
 from collections.abc import Iterator, Sequence
 
 from rules.conditions import All, Any_, AtLeast, Condition, Node, None_, Not, Score, told_of
-from rules.text import describe
+from rules.lacks import Sight, lack
 
 
-def needs(condition: Condition, holds: Sequence[bool], *, wanted: bool) -> str | None:
+def needs(condition: Condition, sights: Sequence[Sight], *, wanted: bool) -> str | None:
     """What is still needed for the condition to be as wanted; None if it is.
 
-    ``holds`` says of each that people are told about (``told_of``) whether it holds.
+    ``sights`` has everything that people are told about (``told_of``), in order.
     """
-    return _needs(condition, iter(holds), wanted)
+    return _needs(condition, iter(sights), wanted)
 
 
-def _needs(condition: Node, holds: Iterator[bool], wanted: bool) -> str | None:
+def _needs(condition: Node, sights: Iterator[Sight], wanted: bool) -> str | None:
     match condition:
         case All(all=inner):
-            return _joined([_needs(child, holds, wanted) for child in inner], "and" if wanted else "or")
+            return _joined([_needs(child, sights, wanted) for child in inner], "and" if wanted else "or")
         case Any_(any=inner):
-            return _joined([_needs(child, holds, wanted) for child in inner], "or" if wanted else "and")
+            return _joined([_needs(child, sights, wanted) for child in inner], "or" if wanted else "and")
         case None_(none=inner):
-            return _joined([_needs(child, holds, not wanted) for child in inner], "and" if wanted else "or")
+            return _joined([_needs(child, sights, not wanted) for child in inner], "and" if wanted else "or")
         case Not(not_=only):
-            return _needs(only, holds, not wanted)
+            return _needs(only, sights, not wanted)
         case AtLeast(at_least=number, of=inner):
-            found = [_needs(child, holds, wanted) for child in inner]
+            found = [_needs(child, sights, wanted) for child in inner]
             return _some(found, int(number) if wanted else len(inner) - int(number) + 1)
         case Score():
-            holding, *_ = [next(holds) for _ in told_of(condition)]
-            return None if holding == wanted else _said(condition, wanted)
+            first, *_ = [next(sights) for _ in told_of(condition)]
+            return None if first.holds == wanted else lack(first)
         case _:  # a leaf
-            if next(holds) == wanted:
-                return None
-            return _said(condition, wanted)
-
-
-def _said(condition: Node, wanted: bool) -> str:
-    return describe(condition) if wanted else f"no longer: {describe(condition)}"
+            sight = next(sights)
+            return None if sight.holds == wanted else lack(sight)
 
 
 def _joined(parts: Sequence[str | None], word: str) -> str | None:

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.compiler import Translation, compile_leaf
-from rules.conditions import Score, Tally, leaves_of, told_of
+from rules.conditions import Node, Score, Tally, leaves_of, told_of
 from rules.contact import Contact
 from rules.emit import Emitter
 from rules.features import Feature
+from rules.lacks import Sight
 from rules.layers import Unit, named_by
-from rules.leaves import KnownFor, Leaf, Observe, SampleTest
+from rules.leaves import KnownFor, Leaf, Loses, Observe, SampleTest
 from rules.numbering import Numbering
 from rules.policy import Policy
 from rules.segment import Segment
 from rules.text import describe
-from rules.verdict import SHIFT_MS
+from rules.verdict import SHIFT_MS, change_ms
 
 Judge = Callable[[dict[int, Any], int, Contact], int]
 """From features, now (shifted) and the contact to a verdict."""
@@ -28,12 +29,14 @@ Evidence = tuple[str, Any, bool]
 class LeafProgram:
     """A leaf condition with what is needed to tell people about it."""
 
+    written: Node
     text: str
     feature: Feature | None
     needs: int
     """How much of the feature's past it needs: of occurrences, how many of the newest."""
     judge: Judge
     observe: Observe
+    loses: Loses
 
     @property
     def memory(self) -> str | None:
@@ -75,6 +78,19 @@ class Program:
             (leaf.text, leaf.observe(contact, now_ms), leaf.judge(features, now, contact) > 0)
             for leaf in self.leaves
         ]
+
+    def sights(self, contact: Contact, now_ms: int) -> list[Sight]:
+        """Every leaf as it is for the contact as of ``now_ms``, and what is to come of it."""
+        sights = []
+        for leaf in self.leaves:
+            verdict = leaf.judge(contact.features, now_ms + SHIFT_MS, contact)
+            observed, loses_ms = leaf.observe(contact, now_ms), leaf.loses(contact, now_ms)
+            sights.append(Sight(leaf.written, leaf.text, observed, verdict > 0, change_ms(verdict), loses_ms))
+        return sights
+
+
+def _never(contact: Contact, now_ms: int) -> None:
+    """A score has no window of its own."""
 
 
 class Draft:
@@ -123,12 +139,22 @@ class Draft:
             judge = to.function(Translation(to, self._compiled, numbering).emit(written))
             if isinstance(written, Score):
                 observer = self._observer_of(written.score, numbering)
-                programs.append(LeafProgram(describe(written), None, 0, judge, observer))
+                programs.append(LeafProgram(written, describe(written), None, 0, judge, observer, _never))
                 continue
             leaf = self._compiled[id(written)]
             number = leaf.number(numbering)
             observer = leaf.observer(number)
-            programs.append(LeafProgram(describe(written), leaf.feature, leaf.capacity, judge, observer))
+            programs.append(
+                LeafProgram(
+                    written,
+                    describe(written),
+                    leaf.feature,
+                    leaf.capacity,
+                    judge,
+                    observer,
+                    leaf.loses(number),
+                )
+            )
         return tuple(programs)
 
     def _observer_of(self, tally: Tally, numbering: Numbering) -> Observe:

@@ -92,6 +92,12 @@ def _describe_fact(condition: TraitIs | KnownFor | Sample | MemberOf | NotMember
             assert_never(condition)
 
 
+def subject(condition: Did | DidNot) -> str:
+    """``Email Clicked where campaign is spring``: which events, whenever they were."""
+    names = condition.did if isinstance(condition, Did) else condition.did_not
+    return _words(_events(names), _where(condition.where))
+
+
 def _score(tally: Tally) -> str:
     return f"a score of {_amount(tally.test)} from ({'; '.join(_part(part) for part in tally.of)})"
 
@@ -106,9 +112,9 @@ def _part(part: ScorePart) -> str:
 
 
 def _chain(chain: Chain) -> str:
-    said = ", then ".join(_step(step) for step in chain.steps)
+    said = ", then ".join(step_text(step) for step in chain.steps)
     if chain.then_not is not None:
-        said += f", then no {_step(chain.then_not)}"
+        said += f", then no {step_text(chain.then_not)}"
     about = []
     if chain.by is not None:
         about.append(f"with the same {_text(chain.by)}")
@@ -117,10 +123,10 @@ def _chain(chain: Chain) -> str:
     return said + (f" ({', '.join(about)})" if about else "")
 
 
-def _step(step: SequenceStep | ThenNot) -> str:
+def step_text(step: SequenceStep | ThenNot) -> str:
+    """``Checkout Started within 1h``."""
     within = "" if step.within_ms is None else f"within {format_duration(step.within_ms)}"
-    where = f"where {' and '.join(_one_where(where) for where in step.where)}" if step.where else ""
-    return _words(_events(step.did), where, within)
+    return _words(_events(step.did), _where(step.where), within)
 
 
 def _describe_group(condition: All | Any_ | None_ | AtLeast | Not) -> str:
@@ -190,16 +196,17 @@ def _number(test: CountTest) -> str:
 
 def _amount(test: AmountTest) -> str:
     if test.low is not None and test.low == test.high:
-        return f"of exactly {_fraction(test.low)}"
+        return f"of exactly {number_text(test.low)}"
     ends = []
     if test.low is not None:
-        ends.append(f"{'more than' if test.low_is_open else 'at least'} {_fraction(test.low)}")
+        ends.append(f"{'more than' if test.low_is_open else 'at least'} {number_text(test.low)}")
     if test.high is not None:
-        ends.append(f"{'less than' if test.high_is_open else 'at most'} {_fraction(test.high)}")
+        ends.append(f"{'less than' if test.high_is_open else 'at most'} {number_text(test.high)}")
     return " and ".join(ends)
 
 
-def _fraction(number: Fraction) -> str:
+def number_text(number: Fraction) -> str:
+    """``3`` or ``0.25``."""
     return str(number.numerator) if number.denominator == 1 else str(float(number))
 
 
@@ -216,7 +223,11 @@ def _filter(condition: Did | DidNot | Latest | First | Each) -> Iterator[str]:
         start_ms, end_ms = condition.between_ms
         yield f"from {_moment(start_ms)} to before {_moment(end_ms)}"
     if condition.where:
-        yield f"where {' and '.join(_one_where(where) for where in condition.where)}"
+        yield _where(condition.where)
+
+
+def _where(tests: tuple[Where, ...]) -> str:
+    return f"where {' and '.join(_one_where(where) for where in tests)}" if tests else ""
 
 
 def _one_where(where: Where) -> str:

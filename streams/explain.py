@@ -1,27 +1,23 @@
-"""Why a contact is in a segment or not, what would change it, and when it changes by itself. Changes nothing."""
+"""What is stored of a contact, explained. Changes nothing."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 
 from rules.catalog import Blueprint, Catalog
-from rules.contact import Contact, Membership
+from rules.contact import Contact
 from rules.definitions import Definitions
-from rules.needs import needs
+from rules.explanation import SegmentView, views
 from rules.numbering import Numbering
-from rules.program import Program
-from rules.verdict import SHIFT_MS, change_ms
+from rules.program import LeafProgram, Program
 from streams.errors import StreamsError
 from streams.intake import home
 from streams.records import decode_record
 from streams.registry import remembered_since_ms
+from streams.replay import Replay
 from streams.store import ContactStore, Enrolled
 from streams.wire.events import ANONYMOUS
-
-_MOST_MOMENTS = 10_000
-"""A verdict says no more than before which moment it cannot change; so many are looked at for the one at which it does."""
 
 
 class NotFound(StreamsError):
@@ -29,42 +25,12 @@ class NotFound(StreamsError):
 
 
 @dataclass(frozen=True, slots=True)
-class LeafView:
-    """A leaf condition as it is for one contact."""
-
-    condition: str
-    observed: Any
-    holds: bool
-    counted_since_ms: int | None
-    """Where what it measures is remembered only since after the contact's first event: since when."""
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentView:
-    """One contact and one segment. Times are milliseconds UTC."""
-
-    segment: str
-    member: bool
-    since_ms: int | None
-    """When the latest transition was; None: there has been none."""
-    transitions: int
-    version: int | None
-    """None: the definition is not in force yet, no worker has been started with it."""
-    leaves: tuple[LeafView, ...]
-    needs: str | None
-    """What would have to be otherwise for the membership to change."""
-    changes_ms: int | None
-    """When it changes by itself if nothing happens; None: never."""
-    judged_otherwise: bool
-    """The condition says otherwise already, and no worker has come to that yet."""
-
-
-@dataclass(frozen=True, slots=True)
 class ContactView:
     """What is known of a contact. Times are milliseconds UTC."""
 
     contact: str
-    partition: int
+    partition: int | None
+    """None: of a replay."""
     now_ms: int | None
     """Its own time."""
     first_seen_ms: int | None
@@ -136,7 +102,7 @@ class Explainer:
             now_ms=contact.now_ms,
             first_seen_ms=contact.first_received_ms,
             as_of_ms=as_of_ms,
-            segments=tuple(self._view(program, contact, as_of_ms) for program in self._catalog.programs),
+            segments=views(self._catalog, contact, as_of_ms, self._versions, self._counted_since),
             gone=tuple(sorted(gone)),
         )
 
@@ -155,34 +121,31 @@ class Explainer:
                 return decode_record(contact_id, record)[0], partition
         raise NotFound(f"no event of the contact {contact_id!r} was taken: see its userId, or anonymous:<id>")
 
-    def _view(self, program: Program, contact: Contact, as_of_ms: int) -> SegmentView:
-        membership = contact.memberships.get(program.number, Membership())
-        if contact.first_received_ms is None:  # only records that are no events: nothing was judged
-            return SegmentView(
-                program.key, False, None, 0, self._versions.get(program.key), (), None, None, False
-            )
-        evidence = program.evidence(contact, as_of_ms)
-        holds = program.judge(contact.features, as_of_ms + SHIFT_MS, contact) > 0
-        return SegmentView(
-            segment=program.key,
-            member=membership.is_member,
-            since_ms=membership.since_ms if membership.sequence else None,
-            transitions=membership.sequence,
-            version=self._versions.get(program.key),
-            leaves=tuple(
-                LeafView(text, observed, holds_, self._counted_since(leaf.memory, contact))
-                for leaf, (text, observed, holds_) in zip(program.leaves, evidence, strict=True)
-            ),
-            needs=needs(program.segment.when, [holds_ for _, _, holds_ in evidence], wanted=not holds),
-            changes_ms=_changes_ms(program, contact, as_of_ms),
-            judged_otherwise=holds is not membership.is_member,
-        )
-
-    def _counted_since(self, memory: str | None, contact: Contact) -> int | None:
-        since_ms = None if memory is None else self._since_ms.get(memory)
+    def _counted_since(self, leaf: LeafProgram, contact: Contact) -> int | None:
+        since_ms = None if leaf.memory is None else self._since_ms.get(leaf.memory)
         if since_ms is None or contact.first_received_ms is None:
             return None
         return since_ms if since_ms > max(contact.first_received_ms, self._begun_ms) else None
+
+
+def replayed(replay: Replay, contact_id: str, until_ms: int | None) -> ContactView:
+    """What is known of a contact at the end of a replay. Raises NotFound."""
+    contact = replay.contacts.get(contact_id)
+    if contact is None:
+        close = get_close_matches(contact_id, replay.contacts, n=1)
+        hint = f": did you mean {close[0]!r}?" if close else ": see its userId, or anonymous:<id>"
+        raise NotFound(f"no event of the contact {contact_id!r} was taken{hint}")
+    as_of_ms = max(moment for moment in (contact.now_ms, replay.clock_ms, until_ms, 0) if moment is not None)
+    keys = {program.key for program in replay.catalog.programs}
+    return ContactView(
+        contact=contact_id,
+        partition=None,
+        now_ms=contact.now_ms,
+        first_seen_ms=contact.first_received_ms,
+        as_of_ms=as_of_ms,
+        segments=views(replay.catalog, contact, as_of_ms, keys),
+        gone=(),
+    )
 
 
 def _numbers(names: Iterable[str], enrolled: Mapping[str, Enrolled]) -> dict[str, int]:
@@ -190,19 +153,6 @@ def _numbers(names: Iterable[str], enrolled: Mapping[str, Enrolled]) -> dict[str
     of them."""
     unused = itertools.count(1 + max((each.number for each in enrolled.values()), default=0))
     return {name: enrolled[name].number if name in enrolled else next(unused) for name in names}
-
-
-def _changes_ms(program: Program, contact: Contact, from_ms: int) -> int | None:
-    """When the verdict turns if nothing happens."""
-    verdict = before = program.judge(contact.features, from_ms + SHIFT_MS, contact)
-    for _ in range(_MOST_MOMENTS):
-        at_ms = change_ms(verdict)
-        if at_ms is None:
-            return None
-        verdict = program.judge(contact.features, at_ms + SHIFT_MS, contact)
-        if (verdict > 0) != (before > 0):
-            return at_ms
-    return None
 
 
 def _did_you_mean(word: str, words: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ class Replay:
     """One partition in memory. Transitions of one contact come in order; across contacts order is free."""
 
     def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
         self._step = Step(catalog)
         self._wakes: list[tuple[int, str]] = []
         self.contacts: dict[str, Contact] = {}
@@ -45,6 +46,24 @@ class Replay:
             self._serve_wakes(end_ms, out, inclusive=True)
         return out
 
+    def run(
+        self, lines: Iterable[bytes], *, until_ms: int | None, max_future_skew_ms: int, reject: Reject
+    ) -> Iterator[Transition]:
+        """The transitions of a file of events, one JSON object a line.
+
+        Blank lines are skipped; a defective record is handed to ``reject``, whatever its received time; records
+        received after ``until_ms`` are not taken.
+        """
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            event = decode_line(line, max_future_skew_ms=max_future_skew_ms)
+            if isinstance(event, Rejected):
+                reject(number, event)
+            elif until_ms is None or event.received_ms <= until_ms:
+                yield from self.take(event)
+        yield from self.finish(until_ms)
+
     def _note_wake(self, contact: Contact, before_ms: int | None) -> None:
         if contact.wake_ms is not None and contact.wake_ms != before_ms:
             heapq.heappush(self._wakes, (contact.wake_ms, contact.id))
@@ -63,18 +82,5 @@ class Replay:
 def replay_lines(
     catalog: Catalog, lines: Iterable[bytes], *, until_ms: int | None, max_future_skew_ms: int, reject: Reject
 ) -> Iterator[Transition]:
-    """The transitions of a file of events, one JSON object a line.
-
-    Blank lines are skipped; a defective record is handed to ``reject``, whatever its received time; records received
-    after ``until_ms`` are not taken.
-    """
-    replay = Replay(catalog)
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        event = decode_line(line, max_future_skew_ms=max_future_skew_ms)
-        if isinstance(event, Rejected):
-            reject(number, event)
-        elif until_ms is None or event.received_ms <= until_ms:
-            yield from replay.take(event)
-    yield from replay.finish(until_ms)
+    """The transitions of a file of events; see ``Replay.run``."""
+    return Replay(catalog).run(lines, until_ms=until_ms, max_future_skew_ms=max_future_skew_ms, reject=reject)

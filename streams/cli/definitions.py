@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -12,6 +12,9 @@ from streams.cli.command import Command, Section
 from streams.cli.files import EventFile
 from streams.cli.moments import Moment
 from streams.cli.terminal import ProgressLine, plural
+
+if TYPE_CHECKING:
+    from streams.replay import Replay
 
 DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 EVENTS = click.Path(exists=True, dir_okay=False, allow_dash=True)
@@ -81,6 +84,7 @@ def schema() -> None:
         "segments replay --segments ./segments --events events.jsonl",
         "zcat events.jsonl.gz | segments replay --segments ./segments --events -",
         "segments replay --segments ./segments --events events.jsonl.gz --until 2026-02-01 --output transitions.jsonl",
+        "segments replay --segments ./segments --events events.jsonl --explain u42",
     ],
 )
 @click.option("--segments", "directory", required=True, type=DIRECTORY, help="Directory of the definitions.")
@@ -95,7 +99,15 @@ def schema() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where the transitions go, as JSON lines; standard output if not given.",
 )
-def replay(directory: Path, events: str, until_ms: int | None, output: Path | None) -> None:
+@click.option(
+    "--explain",
+    "contact",
+    metavar="CONTACT",
+    help="Tell at the end why this contact is in each segment or not, in place of the transitions on standard output.",
+)
+def replay(
+    directory: Path, events: str, until_ms: int | None, output: Path | None, contact: str | None
+) -> None:
     """Run events of a file through definitions.
 
     Needs no Kafka and no Redis. Writes the transitions as JSON lines, as the worker would publish them. A record that cannot be taken is told on
@@ -104,13 +116,13 @@ def replay(directory: Path, events: str, until_ms: int | None, output: Path | No
     from rules.catalog import Blueprint
     from rules.errors import DefinitionError
     from rules.loading import load
-    from streams.replay import replay_lines
+    from streams.replay import Replay
     from streams.settings import load_settings
     from streams.wire import Rejected, encode
 
     settings, _ = load_settings()
     try:
-        catalog = Blueprint(load(directory)).catalog()
+        run = Replay(Blueprint(load(directory)).catalog())
     except DefinitionError as error:
         for finding in error.findings:
             click.echo(_coloured(str(finding), finding.severity), err=True)
@@ -123,9 +135,8 @@ def replay(directory: Path, events: str, until_ms: int | None, output: Path | No
             dead += 1
             progress.say(f"line {line}: {rejected.reason}: {rejected.detail}")
 
-        write = _writer(output, ending)
-        found = replay_lines(
-            catalog,
+        write = _nowhere if contact is not None and output is None else _writer(output, ending)
+        found = run.run(
             EventFile(events, progress),
             until_ms=until_ms,
             max_future_skew_ms=settings.max_future_skew_ms,
@@ -133,6 +144,23 @@ def replay(directory: Path, events: str, until_ms: int | None, output: Path | No
         )
         _write_lines(write, (encode(transition)[1] for transition in found))
     click.echo(f"{dead} dead letters", err=True)
+    if contact is not None:
+        _explain(run, contact, until_ms)
+
+
+def _explain(run: "Replay", contact_id: str, until_ms: int | None) -> None:
+    from streams.cli.explaining import tell_contact, tell_segment
+    from streams.explain import replayed
+
+    view = replayed(run, contact_id, until_ms)
+    tell_contact(view)
+    for told in view.segments:
+        click.echo()
+        tell_segment(view, told)
+
+
+def _nowhere(line: bytes) -> None:
+    """Drops the line."""
 
 
 def _write_lines(write: Callable[[bytes], object], lines: Iterable[bytes]) -> None:

@@ -68,7 +68,7 @@ async def test_a_membership_says_since_when_and_when_it_ends_by_itself() -> None
     assert (view.first_seen_ms, view.now_ms, view.as_of_ms) == (T0 + 5, T0 + 1000, T0 + 1000)
     assert (told.member, told.since_ms, told.transitions, told.version) == (True, T0 + 5, 1, 1)
     assert told.changes_ms == T0 + 1000 + HOUR
-    assert told.needs == "no longer: did Order within 1h"
+    assert told.needs == "no Order until Thursday 2026-01-01 01:00:01 UTC"
     assert [(leaf.condition, leaf.holds) for leaf in told.leaves] == [("did Order within 1h", True)]
 
 
@@ -78,7 +78,7 @@ async def test_who_enters_by_time_alone_is_told_when() -> None:
     await world.happened("u1", ("Order", T0))
     [told] = (await (await world.explainer(QUIET)).contact("u1", None)).segments
     assert (told.member, told.changes_ms) == (False, T0 + 2 * HOUR)
-    assert told.needs == "did not do Order within 2h"
+    assert told.needs == "no Order until Thursday 2026-01-01 02:00 UTC"
 
 
 async def test_it_is_as_of_the_wall_clock_where_that_moves_the_partitions_and_says_what_no_worker_came_to() -> (
