@@ -8,13 +8,14 @@ from typing import Any
 from rules.catalog import Catalog
 from rules.contact import Contact, Membership
 from rules.durations import format_duration
-from rules.lacks import Sight, spoken
+from rules.lacks import IMPOSSIBLE, Sight, spoken
 from rules.needs import needs
 from rules.policy import Policy, Standing
 from rules.program import LeafProgram, Program
 from rules.settlement import standing_of
 from rules.step import Change, Step, Transition
 
+NOTHING = "nothing: that is for good"
 MOST_WAKES = 10_000
 """So many wakes are looked ahead for the one that changes a membership."""
 
@@ -26,6 +27,8 @@ class LeafView:
     condition: str
     observed: Any
     holds: bool
+    inexact: bool
+    """More has happened than is told exactly (contract, section 4.2)."""
     counted_since_ms: int | None
     """Where what it measures is remembered only since after the contact's first event: since when."""
 
@@ -125,7 +128,13 @@ def _view(
         transitions=membership.sequence,
         version=program.version if is_in_force else None,
         leaves=tuple(
-            LeafView(sight.text, sight.observed, sight.holds, counted_since(leaf, contact))
+            LeafView(
+                sight.text,
+                sight.observed,
+                sight.holds,
+                leaf.is_inexact(outlook.contact),
+                counted_since(leaf, contact),
+            )
             for leaf, sight in zip(program.leaves, sights, strict=True)
         ),
         needs=_needs(catalog, program, outlook, sights),
@@ -140,11 +149,13 @@ def _needs(catalog: Catalog, program: Program, outlook: _Outlook, sights: list[S
     unit, is_member = catalog.units[program.unit], _is_member(outlook.contact, program)
     ahead = unit[: unit.index(program)]
     own = needs(program.segment.when, sights, wanted=not is_member)
-    parts = [] if own is None else [own]
     if is_member:
-        return _joined([*parts, *(f"a membership of {rival.key}" for rival in ahead)], " or ")
+        parts = [*([own] if own else []), *(f"a membership of {rival.key}" for rival in ahead)]
+        return _joined(parts, " or ") or (NOTHING if own == IMPOSSIBLE else None)
+    if own == IMPOSSIBLE:
+        return NOTHING
     in_front = [rival.key for rival in ahead if _is_member(outlook.contact, rival)]
-    return _joined([*parts, *(f"no membership of {key}" for key in in_front)], " and ")
+    return _joined([*([own] if own else []), *(f"no membership of {key}" for key in in_front)], " and ")
 
 
 def _joined(parts: list[str], word: str) -> str | None:

@@ -19,7 +19,7 @@ from rules.conditions import (
 )
 from rules.contradictions import exact
 from rules.durations import format_duration
-from rules.text import number_text, step_text, subject
+from rules.text import number_text, subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,12 @@ class Sight:
     """When the oldest of the events that count leaves the window."""
 
 
+IMPOSSIBLE = ""
+"""Said of what nothing can turn."""
+
+
 def lack(sight: Sight) -> str:
-    """What turns it: makes it true if it does not hold, ends it if it does."""
+    """What turns it: makes it true if it does not hold, ends it if it does; ``IMPOSSIBLE``: nothing does."""
     match sight.written:
         case Did(measure=None):
             return _count(sight, sight.written.test, subject(sight.written))
@@ -53,11 +57,11 @@ def lack(sight: Sight) -> str:
         case KnownFor() if not sight.holds and sight.turns_ms is not None:
             return f"{sight.text} (at {spoken(sight.turns_ms)})"
         case Sequence(sequence=chain) if chain.then_not and sight.turns_ms is not None and not sight.holds:
-            return _until(step_text(chain.then_not), sight.turns_ms)
+            return _until(subject(chain.then_not), sight.turns_ms)
         case Sequence() if not sight.holds:
             return f"{sight.text} ({sight.observed})"
         case Score(score=tally):
-            return _amount(sight, tally.test, f"points: {sight.text}")
+            return _amount(sight, tally.test, "points of the score")
         case MemberOf(member_of=key):
             return f"no membership of {key}" if sight.holds else f"a membership of {key}"
         case NotMemberOf(not_member_of=key):
@@ -72,7 +76,7 @@ def _otherwise(sight: Sight) -> str:
 
 def _count(sight: Sight, test: CountTest, what: str) -> str:
     if sight.holds:
-        return " or ".join(_ends(sight, test, what)) or f"nothing: {sight.text} is for good"
+        return " or ".join(_ends(sight, test, what)) or IMPOSSIBLE
     if sight.observed > test.low:
         return _until(what, sight.turns_ms)
     return _more(test.low - sight.observed, what, sight)
@@ -101,7 +105,7 @@ def _more(number: int | str, what: str, sight: Sight) -> str:
 
 
 def _until(what: str, moment_ms: int | None) -> str:
-    return f"nothing: it had too many {what}" if moment_ms is None else f"no {what} until {spoken(moment_ms)}"
+    return IMPOSSIBLE if moment_ms is None else f"no {what} until {spoken(moment_ms)}"
 
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

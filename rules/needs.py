@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from rules.conditions import All, Any_, AtLeast, Condition, Node, None_, Not, Score, told_of
-from rules.lacks import Sight, lack
+from rules.lacks import IMPOSSIBLE, Sight, lack
 
 
 def needs(condition: Condition, sights: Sequence[Sight], *, wanted: bool) -> str | None:
-    """What is still needed for the condition to be as wanted; None if it is.
+    """What is still needed for the condition to be as wanted; None if it is, ``IMPOSSIBLE`` if nothing makes it so.
 
     ``sights`` has everything that people are told about (``told_of``), in order.
     """
@@ -40,7 +40,12 @@ def _joined(parts: Sequence[str | None], word: str) -> str | None:
     needed = [part for part in parts if part is not None]
     if not needed or (word == "or" and len(needed) < len(parts)):
         return None
-    return needed[0] if len(needed) == 1 else f" {word} ".join(f"({part})" for part in needed)
+    if word == "and" and IMPOSSIBLE in needed:
+        return IMPOSSIBLE
+    possible = [part for part in needed if part != IMPOSSIBLE]
+    if len(possible) < 2:
+        return possible[0] if possible else IMPOSSIBLE
+    return f" {word} ".join(f"({part})" for part in possible)
 
 
 def _some(parts: Sequence[str | None], number: int) -> str | None:
@@ -49,8 +54,11 @@ def _some(parts: Sequence[str | None], number: int) -> str | None:
     missing = number - (len(parts) - len(needed))
     if missing <= 0:
         return None
-    if missing == len(needed):
-        return _joined(needed, "and")
+    possible = [part for part in needed if part != IMPOSSIBLE]
+    if missing > len(possible):
+        return IMPOSSIBLE
+    if missing == len(possible):
+        return _joined(possible, "and")
     if missing == 1:
-        return _joined(needed, "or")
-    return f"{missing} of {', '.join(f'({part})' for part in needed)}"
+        return _joined(possible, "or")
+    return f"{missing} of {', '.join(f'({part})' for part in possible)}"

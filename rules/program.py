@@ -32,6 +32,8 @@ class LeafProgram:
     written: Node
     text: str
     feature: Feature | None
+    number: int
+    """Under which contacts keep the feature's state; -1: they keep none."""
     needs: int
     """How much of the feature's past it needs: of occurrences, how many of the newest."""
     judge: Judge
@@ -42,6 +44,12 @@ class LeafProgram:
     def memory(self) -> str | None:
         """What has to have been remembered for it: equal for leaves that need the same; None: nothing."""
         return None if self.feature is None else f"{self.feature.key}\n{self.needs}"
+
+    def is_inexact(self, contact: Contact) -> bool:
+        """Whether more has happened than what is kept of the contact tells exactly."""
+        if self.feature is None or self.number not in contact.features:
+            return False
+        return self.feature.is_inexact(contact.features[self.number])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +147,7 @@ class Draft:
             judge = to.function(Translation(to, self._compiled, numbering).emit(written))
             if isinstance(written, Score):
                 observer = self._observer_of(written.score, numbering)
-                programs.append(LeafProgram(written, describe(written), None, 0, judge, observer, _never))
+                programs.append(LeafProgram(written, describe(written), None, -1, 0, judge, observer, _never))
                 continue
             leaf = self._compiled[id(written)]
             number = leaf.number(numbering)
@@ -149,6 +157,7 @@ class Draft:
                     written,
                     describe(written),
                     leaf.feature,
+                    number,
                     leaf.capacity,
                     judge,
                     observer,

@@ -92,9 +92,9 @@ def _describe_fact(condition: TraitIs | KnownFor | Sample | MemberOf | NotMember
             assert_never(condition)
 
 
-def subject(condition: Did | DidNot) -> str:
+def subject(condition: Did | DidNot | ThenNot) -> str:
     """``Email Clicked where campaign is spring``: which events, whenever they were."""
-    names = condition.did if isinstance(condition, Did) else condition.did_not
+    names = condition.did_not if isinstance(condition, DidNot) else condition.did
     return _words(_events(names), _where(condition.where))
 
 
@@ -112,9 +112,9 @@ def _part(part: ScorePart) -> str:
 
 
 def _chain(chain: Chain) -> str:
-    said = ", then ".join(step_text(step) for step in chain.steps)
+    said = ", then ".join(_step(step) for step in chain.steps)
     if chain.then_not is not None:
-        said += f", then no {step_text(chain.then_not)}"
+        said += f", then no {_step(chain.then_not)}"
     about = []
     if chain.by is not None:
         about.append(f"with the same {_text(chain.by)}")
@@ -123,8 +123,7 @@ def _chain(chain: Chain) -> str:
     return said + (f" ({', '.join(about)})" if about else "")
 
 
-def step_text(step: SequenceStep | ThenNot) -> str:
-    """``Checkout Started within 1h``."""
+def _step(step: SequenceStep | ThenNot) -> str:
     within = "" if step.within_ms is None else f"within {format_duration(step.within_ms)}"
     return _words(_events(step.did), _where(step.where), within)
 
@@ -179,7 +178,7 @@ def _measure(condition: Did, measure: Measure) -> str:
             zone = "" if measure.of == "UTC" else f" in {measure.of}"
             return f"on {_number(condition.test)} dates{zone}"
         case kind:
-            return f"with a {kind} of {_text(measure.of)} {_amount(condition.amount_test)}"
+            return f"with {'an' if kind == 'average' else 'a'} {kind} of {_text(measure.of)} {_amount(condition.amount_test)}"
 
 
 def _number(test: CountTest) -> str:

@@ -67,6 +67,9 @@ class RollingAmount(Feature):
     within_ms: int
     limit: Limit = field(default_factory=Limit, compare=False)
 
+    def is_inexact(self, state: Any) -> bool:
+        return bool(state[MERGED])
+
     def content(self) -> list[Any]:
         return ["rolling amount", self.source.content(), self.path, self.within_ms]
 

@@ -50,6 +50,13 @@ class Chains(Feature):
     within_ms: int | None
     limit: Limit = field(default_factory=Limit, compare=False)
 
+    def is_inexact(self, state: Any) -> bool:
+        """Whether it is full: the earliest may have been let go."""
+        groups = state[GROUPS].values()
+        return len(groups) == MOST_VALUES or any(
+            len(matches) == MOST_MATCHES for group in groups for matches in (*group[STEPS], group[NOTS])
+        )
+
     def content(self) -> list[Any]:
         steps = [[step.source.content(), step.gap_ms] for step in self.steps]
         then_not = None if self.then_not is None else [self.then_not.source.content(), self.then_not.gap_ms]

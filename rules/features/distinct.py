@@ -134,6 +134,9 @@ class TotalKeys(Feature):
     of: Property | Date
     limit: Limit = field(default_factory=Limit, compare=False)
 
+    def is_inexact(self, state: Any) -> bool:
+        return isinstance(state, bytes)
+
     def content(self) -> list[Any]:
         return ["keys", self.source.content(), self.of.content()]
 

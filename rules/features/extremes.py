@@ -63,6 +63,9 @@ class RollingExtreme(Feature):
     within_ms: int
     limit: Limit = field(default_factory=Limit, compare=False)
 
+    def is_inexact(self, state: Any) -> bool:
+        return bool(state[MERGED])
+
     def content(self) -> list[Any]:
         return [f"rolling {self.extreme}", self.source.content(), self.path, self.within_ms]
 

@@ -93,6 +93,10 @@ class Feature(ABC):
         """Counts the events past which it was no longer exact; None: it always is."""
         return getattr(self, "limit", None)
 
+    def is_inexact(self, state: Any) -> bool:  # noqa: ARG002 - most are exact, always
+        """Whether more has happened than a state tells exactly."""
+        return False
+
     @property
     def sources(self) -> tuple[Source, ...]:
         """The events that it is made of: any of these; none where traits are."""

@@ -90,6 +90,8 @@ def _leaf_line(leaf: "LeafView", width: int) -> str:
     observed = (
         "nothing" if leaf.observed is None else json.dumps(leaf.observed, ensure_ascii=False, default=str)
     )
+    if leaf.inexact:
+        observed = f"about {observed}"
     since = "" if leaf.counted_since_ms is None else f"   counted since {_moment(leaf.counted_since_ms)} only"
     return f"  {holds}  {printable(leaf.condition):<{width}}   {printable(observed)}{click.style(since, fg='yellow')}"
 

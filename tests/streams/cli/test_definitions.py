@@ -145,6 +145,22 @@ class TestReplay:
         assert len(told(done.stdout)) == 1
         assert done.stderr.splitlines()[0].startswith(b"line 1: too_large: ")
 
+    def test_it_explains_a_contact_as_it_is_at_the_end(
+        self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "e.jsonl").write_bytes(event("u1", "Order Completed", T0))
+        arguments = ["replay", "--segments", "segments", "--events", "e.jsonl", "--explain"]
+        assert run([*arguments, "u1"]) == 0
+        out, errors = capfd.readouterr()
+        assert out.startswith("u1 is in 1 of 1 segments\n")
+        assert "It would leave with: no Order Completed until Monday 2026-01-05 11:00 UTC\n" in out
+        assert errors == "0 dead letters\n"
+        assert run([*arguments, "u1", "--output", "out.jsonl", "--until", "2026-01-06"]) == 0
+        assert capfd.readouterr().out.startswith("u1 is in 0 of 1 segments\n")
+        assert len(told((tmp_path / "out.jsonl").read_text())) == 2
+        assert run([*arguments, "u11"]) == 1
+        assert "did you mean 'u1'?" in capfd.readouterr().err
+
     def test_wrong_definitions_are_exit_code_1(
         self, directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
