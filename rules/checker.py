@@ -18,7 +18,7 @@ from rules.segment import Segment
 def check(directory: str | Path) -> list[Finding]:
     """Every error and warning, in the order of files and lines."""
     reading = read(directory)
-    findings = [*reading.findings, *_warnings(reading.located)]
+    findings = [*reading.findings, *reading.example_findings, *_warnings(reading.located)]
     return sorted(findings, key=lambda finding: finding.place)
 
 

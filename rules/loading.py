@@ -10,16 +10,18 @@ from pydantic import ValidationError
 from rules.definitions import Definitions
 from rules.documents import Document, Unreadable, read_document
 from rules.errors import DefinitionError, Finding
+from rules.examples import Example
 from rules.group import Group
 from rules.messages import problems_in
 from rules.problems import Problem, closest, shown
 from rules.reading import Located, Reading, finding_of
-from rules.references import findings_between
+from rules.references import findings_between, unknown_in_examples
 from rules.segment import Segment
 
 FILE_KEYS = ("segments", "groups", "tests")
-_SUFFIXES = (".yaml", ".yml")
-_EXAMPLE_SUFFIXES = (".test.yaml", ".test.yml")
+SUFFIXES = (".yaml", ".yml")
+"""Of definition files."""
+_EXAMPLE_ENDS = (".test.yaml", ".test.yml")
 
 
 def load(directory: str | Path) -> Definitions:
@@ -27,9 +29,7 @@ def load(directory: str | Path) -> Definitions:
     reading = read(directory)
     if reading.errors:
         raise DefinitionError(sorted(reading.errors, key=lambda finding: finding.place))
-    segments = sorted(reading.segments, key=lambda segment: segment.key)
-    groups = sorted((located.value for located in reading.groups), key=lambda group: group.key)
-    return Definitions(tuple(segments), tuple(groups), tuple(reading.files))
+    return reading.definitions
 
 
 def read(directory: str | Path) -> Reading:
@@ -51,6 +51,9 @@ def read(directory: str | Path) -> Reading:
     for file in reading.files:
         _read_file(file, reading, first)
     reading.findings += findings_between(reading)
+    for file in sorted(map(str, _files(root, examples=True))):
+        _read_examples_file(file, reading)
+    reading.example_findings += unknown_in_examples(reading)
     return reading
 
 
@@ -58,8 +61,8 @@ def _of_tree(root: Path, message: str, hint: str) -> Finding:
     return Finding("no_definitions", "error", str(root), 0, 0, None, message, hint)
 
 
-def _files(root: Path, parents: frozenset[str] = frozenset()) -> Iterator[Path]:
-    """Definition files, in subdirectories too.
+def _files(root: Path, parents: frozenset[str] = frozenset(), *, examples: bool = False) -> Iterator[Path]:
+    """Definition files, or files of examples alone, in subdirectories too.
 
     Names with a dot in front are left out: a mounted ConfigMap shows each file a second time in such a directory.
     """
@@ -70,34 +73,65 @@ def _files(root: Path, parents: frozenset[str] = frozenset()) -> Iterator[Path]:
         entries = sorted(root.iterdir())
     except OSError:
         # A directory that cannot be listed is reported like a file that cannot be read.
-        yield root
+        if not examples:
+            yield root
         return
     for path in entries:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _files(path, parents | {real})
-        elif path.suffix in _SUFFIXES and not path.name.endswith(_EXAMPLE_SUFFIXES):
+            yield from _files(path, parents | {real}, examples=examples)
+        elif path.suffix in SUFFIXES and path.name.endswith(_EXAMPLE_ENDS) == examples:
             yield path
 
 
 def _read_file(file: str, reading: Reading, first: dict[str, tuple[str, int]]) -> None:
-    try:
-        document = read_document(Path(file).read_bytes())
-    except OSError as error:
-        problem = Problem("unreadable", f"the file cannot be read: {error.strerror}")
-        reading.findings.append(finding_of("error", problem, file, (1, 1)))
-        return
-    except Unreadable as error:
-        reading.findings.append(finding_of("error", error.problem, file, error.place))
+    document = _document(file, reading.findings)
+    if document is None:
         return
     reading.findings += [finding_of("error", problem, file, place) for problem, place in document.errors]
     segments = list(_segments(document, file, reading))
     reading.findings += _look_alikes(document, file, segments)
     for number, value in segments:
         _read_segment(value, number, file, document, reading, first)
-    for number, value in _listed(document, "groups", file, reading):
+    for number, value in _listed(document, "groups", file, reading.findings):
         _read_group(value, number, file, document, reading)
+    _read_examples(document, file, reading)
+
+
+def _document(file: str, findings: list[Finding]) -> Document | None:
+    try:
+        return read_document(Path(file).read_bytes())
+    except OSError as error:
+        problem = Problem("unreadable", f"the file cannot be read: {error.strerror}")
+        findings.append(finding_of("error", problem, file, (1, 1)))
+    except Unreadable as error:
+        findings.append(finding_of("error", error.problem, file, error.place))
+    return None
+
+
+def _read_examples_file(file: str, reading: Reading) -> None:
+    document = _document(file, reading.example_findings)
+    if document is None:
+        return
+    findings = reading.example_findings
+    findings += [finding_of("error", problem, file, place) for problem, place in document.errors]
+    if not isinstance(document.value, dict) or set(document.value) != {"tests"}:
+        problem = Problem(
+            "wrong_type", "a file of examples is a mapping with `tests` alone", "write tests: and a list"
+        )
+        findings.append(finding_of("error", problem, file, document.place(())))
+    _read_examples(document, file, reading)
+
+
+def _read_examples(document: Document, file: str, reading: Reading) -> None:
+    for number, value in _listed(document, "tests", file, reading.example_findings):
+        at = ("tests", number)
+        try:
+            reading.examples.append(Located(Example.model_validate(value), file, document, at))
+        except ValidationError as error:
+            refused = _refused(problems_in(error, Example), document, at, file, None)
+            reading.example_findings += refused
 
 
 def _look_alikes(document: Document, file: str, segments: list[tuple[int, Any]]) -> Iterator[Finding]:
@@ -128,13 +162,13 @@ def _segments(document: Document, file: str, reading: Reading) -> Iterator[tuple
             hint = f"did you mean `{meant}`?" if meant else "a file holds segments:"
             problem = Problem("unknown_key", f"unknown key `{key}`", hint)
             reading.findings.append(finding_of("error", problem, file, document.place((key,), on_key=True)))
-    if "segments" not in content and "groups" not in content:
+    if not any(key in content for key in FILE_KEYS):
         problem = Problem("missing_key", "the file has no `segments`", "write segments: and a list below it")
         reading.findings.append(finding_of("error", problem, file, document.place(())))
-    yield from _listed(document, "segments", file, reading)
+    yield from _listed(document, "segments", file, reading.findings)
 
 
-def _listed(document: Document, key: str, file: str, reading: Reading) -> Iterator[tuple[int, Any]]:
+def _listed(document: Document, key: str, file: str, findings: list[Finding]) -> Iterator[tuple[int, Any]]:
     """What stands in a list of the file, if it has it."""
     if not isinstance(document.value, dict) or key not in document.value:
         return
@@ -143,7 +177,7 @@ def _listed(document: Document, key: str, file: str, reading: Reading) -> Iterat
         yield from enumerate(listed)
         return
     problem = Problem("wrong_type", f"`{key}` wants a list, not {shown(listed)}", "write - key: .. below it")
-    reading.findings.append(finding_of("error", problem, file, document.place((key,))))
+    findings.append(finding_of("error", problem, file, document.place((key,))))
 
 
 def _key_of(value: Any) -> str | None:

@@ -18,6 +18,7 @@ from rules.conditions import (
     Tally,
     ThenNot,
 )
+from rules.examples import Example, Move, Step
 from rules.group import Group
 from rules.kinds import KIND_KEYS, OTHER_KEYS
 from rules.problems import Problem, closest, shown
@@ -31,6 +32,8 @@ _INSIDE: dict[tuple[type[BaseModel], int | str], type[BaseModel]] = {
     (Score, "score"): Tally,
     (Tally, "of"): ScorePart,
     (ScorePart, "each"): Each,
+    (Example, "steps"): Step,
+    (Example, "transitions"): Move,
 }
 """What stands at a key of a model, where that has keys of its own."""
 _PARTS: dict[type[BaseModel], str] = {
@@ -38,11 +41,22 @@ _PARTS: dict[type[BaseModel], str] = {
     ThenNot: "`then_not`",
     ScorePart: "a part of a score",
     Each: "`each`",
+    Step: "a step",
+    Move: "a transition",
 }
 _TAGS = {f"<{kind}>": kind for kind in MODELS}
 _COUNT_KEYS = ("at_least", "at_most", "more_than", "less_than", "exactly")
 _NOW_TESTS = ("within_last", "within_next", "older_than")
-_ROOTS: dict[type[BaseModel], str] = {Segment: "a segment", Group: "a group"}
+_ROOTS: dict[type[BaseModel], str] = {
+    Segment: "a segment",
+    Group: "a group",
+    Example: "an example",
+}
+_SHAPES: dict[type[BaseModel], str] = {
+    Segment: "write - key: .. and when: ..",
+    Group: "write - key: .. and exclusive: ..",
+    Example: "write - name: .. and steps: ..",
+}
 _EXAMPLES = {
     "exclusive": "exclusive: [customer, lead]",
     "property": "property: total",
@@ -51,13 +65,13 @@ _EXAMPLES = {
 }
 
 
-def problems_in(error: ValidationError, root: type[Segment | Group]) -> Iterator[Problem]:
+def problems_in(error: ValidationError, root: type[Segment | Group | Example]) -> Iterator[Problem]:
     """Every problem of a segment or a group that could not be read, with its place below it."""
     for details in error.errors(include_url=False):
         yield _problem(details, root)
 
 
-def _problem(details: ErrorDetails, root: type[Segment | Group]) -> Problem:
+def _problem(details: ErrorDetails, root: type[Segment | Group | Example]) -> Problem:
     kind, model, path = _locate(details["loc"], root)
     context = details.get("ctx", {})
     if "message" in context:
@@ -69,7 +83,7 @@ def _problem(details: ErrorDetails, root: type[Segment | Group]) -> Problem:
             return _unknown_key(kind, model, path)
         case "missing":
             key = str(path[-1])
-            owner = f"`{kind}` needs" if kind else f"{_ROOTS[root]} needs"
+            owner = f"`{kind}` needs" if kind else f"{_PARTS.get(model) or _ROOTS[root]} needs"
             hint = f"write for example {_EXAMPLES[key]}" if key in _EXAMPLES else f"write {key}: .."
             return Problem("missing_key", f"{owner} `{key}`", hint, path[:-1])
         case "dict_type":
@@ -82,8 +96,8 @@ def _problem(details: ErrorDetails, root: type[Segment | Group]) -> Problem:
             )
         case "model_type" | "model_attributes_type":
             found = shown(details["input"])
-            hint = f"write - key: .. and {'when' if root is Segment else 'exclusive'}: .."
-            return Problem("wrong_type", f"{_ROOTS[root]} is a mapping, not {found}", hint, path)
+            reason = f"{_PARTS.get(model) or _ROOTS[root]} is a mapping, not {found}"
+            return Problem("wrong_type", reason, _SHAPES.get(model, "write key: value"), path)
         case "recursion_loop":
             return Problem("too_deep", "over 20 levels of conditions", "split it, or flatten it", path)
         case _:

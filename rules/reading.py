@@ -1,21 +1,22 @@
 """What was read of a directory of definitions: what is sound, where it stands, and what is wrong with the rest."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from rules.definitions import Definitions
 from rules.documents import Document, Place
 from rules.errors import Finding, Severity
+from rules.examples import Example
 from rules.group import Group
 from rules.problems import Problem
 from rules.segment import Segment
 
-_Read = TypeVar("_Read", bound=Segment | Group)
+_Read = TypeVar("_Read", bound=Segment | Group | Example)
 
 
 @dataclass(frozen=True, slots=True)
 class Located(Generic[_Read]):
-    """A segment or a group with the file that it stands in."""
+    """A segment, a group or an example with the file that it stands in."""
 
     value: _Read
     file: str
@@ -39,14 +40,20 @@ class Reading:
     """Of all segments, also of those that are not sound."""
     files: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    examples: list[Located[Example]] = field(default_factory=list)
+    example_findings: list[Finding] = field(default_factory=list)
+    """What is wrong with examples, which is no reason not to use the definitions."""
 
     @property
     def errors(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.severity == "error"]
 
     @property
-    def segments(self) -> Iterator[Segment]:
-        return (located.value for located in self.located)
+    def definitions(self) -> Definitions:
+        """All that is defined, each by key in order; to be used where there are no errors."""
+        segments = sorted((located.value for located in self.located), key=lambda segment: segment.key)
+        groups = sorted((located.value for located in self.groups), key=lambda group: group.key)
+        return Definitions(tuple(segments), tuple(groups), tuple(self.files))
 
 
 def finding_of(

@@ -20,6 +20,14 @@ def findings_between(reading: Reading) -> Iterator[Finding]:
     yield from _cycles(reading)
 
 
+def unknown_in_examples(reading: Reading) -> Iterator[Finding]:
+    """Examples that name segments that are none."""
+    for located in reading.examples:
+        for key, at in located.value.named:
+            if key not in reading.keys:
+                yield located.finding("error", _unknown(key, at, reading))
+
+
 def _unknown_members(segment: Segment, reading: Reading) -> Iterator[Problem]:
     for at, node in nodes(segment.when, ("when",)):
         match node:

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from rules.conditions import AMOUNTS, MEASURES, MODELS
 from rules.contradictions import COUNT_TESTS
+from rules.examples import Example
 from rules.group import Group
 from rules.segment import Segment
 from rules.value_tests import PlainTests, ValueTests
@@ -28,9 +29,15 @@ _NAMES: dict[str, str] = {model.__name__: kind for kind, model in MODELS.items()
     "PlainTests": "tests",
     "Segment": "segment",
     "Group": "group",
+    "Example": "test",
+    "Step": "test_step",
+    "Move": "test_transition",
 }
 _TITLES = {
     "segment": "a segment",
+    "test": "an example of what comes of what happens",
+    "test_step": "a step of an example",
+    "test_transition": "a transition that is expected",
     "group": "segments that exclude each other",
     "tests": "tests on a value",
     "steps": "the steps of a sequence",
@@ -44,7 +51,7 @@ _TITLES = {
 
 def json_schema() -> dict[str, Any]:
     """The schema of one definition file, in plain JSON types."""
-    models: list[type[BaseModel]] = [Segment, Group, PlainTests, *MODELS.values()]
+    models: list[type[BaseModel]] = [Segment, Group, Example, PlainTests, *MODELS.values()]
     _, generated = models_json_schema(
         [(model, "validation") for model in models], ref_template=_REF + "{model}"
     )
@@ -62,7 +69,7 @@ def json_schema() -> dict[str, Any]:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Segment definitions of livesegments",
         "type": "object",
-        "anyOf": [{"required": ["segments"]}, {"required": ["groups"]}],
+        "anyOf": [{"required": [key]} for key in ("segments", "groups", "tests")],
         "additionalProperties": False,
         "properties": {
             "segments": {
@@ -75,7 +82,11 @@ def json_schema() -> dict[str, Any]:
                 "description": "Segments that exclude each other.",
                 "items": {"$ref": f"{_REF}group"},
             },
-            "tests": {"description": "Examples of who is a member and who is not."},
+            "tests": {
+                "type": "array",
+                "description": "Examples that `segments test` runs.",
+                "items": {"$ref": f"{_REF}test"},
+            },
         },
         "definitions": dict(sorted(definitions.items())),
     }

@@ -85,16 +85,26 @@ def definitions() -> dict[str, str]:
     tests = list(schema["tests"]["properties"])
     timed = [key for key in schema["trait"]["properties"] if key not in {*tests, "trait"}]
     inner = {name for parts in INSIDE.values() for name in parts}
-    assert set(by_kind) == set(schema) - {"segment", "group", "tests", "condition", "at_least"} - inner | {
-        "of"
-    }
+    assert set(by_kind) == set(schema) - {
+        "segment",
+        "group",
+        "test",
+        "test_step",
+        "test_transition",
+        "tests",
+        "condition",
+        "at_least",
+    } - inner | {"of"}
     return {
-        "SEGMENT": _keys(schema["segment"], list(schema["segment"]["properties"])),
+        "SEGMENT": _all_keys(schema["segment"]),
         "CONDITIONS": "\n".join(_groups(schema, by_kind, [*tests, *timed])),
         "TIMES": _keys(schema["did"], list(TIME_KEYS)) + "\n" + _about(shown["times"]),
         "WHERE": _about(shown["where"]),
         "TESTS": _keys(schema["trait"], [*tests, *timed]) + "\n" + _values(shown["values"]),
-        "GROUP": _keys(schema["group"], list(schema["group"]["properties"])),
+        "EXAMPLE": _all_keys(schema["test"]),
+        "STEP": _all_keys(schema["test_step"]),
+        "MOVE": _all_keys(schema["test_transition"]),
+        "GROUP": _all_keys(schema["group"]),
         "POLICY": _about(shown["policy"]),
         "GROUPS": _about(shown["groups"]),
         "START": EXAMPLE_START,
@@ -111,9 +121,7 @@ def _groups(schema: Mapping, by_kind: Mapping, tests: list[str]) -> Iterator[str
             left = [k for k in keys if k not in (*TIME_KEYS, "where") and not (has_tests and k in tests)]
             rows = [_keys(own, left).rstrip("\n")]
             for inner, heading in INSIDE.get(kind, {}).items():
-                rows.append(
-                    f"\n{heading}:\n\n" + _keys(schema[inner], list(schema[inner]["properties"])).rstrip("\n")
-                )
+                rows.append(f"\n{heading}:\n\n" + _all_keys(schema[inner]).rstrip("\n"))
             if has_tests:
                 rows.append("| [value tests](#value-tests) | | One or more; joined by *and*. |")
             if "where" in keys:
@@ -122,6 +130,12 @@ def _groups(schema: Mapping, by_kind: Mapping, tests: list[str]) -> Iterator[str
                 rows.append(f"| [{', '.join(times)}](#when-an-event-counts) | | Which times count. |")
             name = "`at_least` + `of`" if kind == "of" else f"`{kind}`"
             yield f"#### {name}\n\n" + _about(by_kind[kind], table="\n".join(rows))
+
+
+def _all_keys(schema: Mapping) -> str:
+    """A table of the keys, those first that are needed."""
+    needed = schema.get("required", ())
+    return _keys(schema, sorted(schema["properties"], key=lambda key: key not in needed))
 
 
 def _keys(schema: Mapping, keys: list[str]) -> str:
@@ -137,7 +151,8 @@ def _type(about: Mapping) -> str:
     if "anyOf" in about:
         return " or ".join(dict.fromkeys(_type(part) for part in about["anyOf"]))
     if "$ref" in about or "allOf" in about:
-        return str(about.get("$ref") or about["allOf"][0]["$ref"]).rpartition("/")[2]
+        name = str(about.get("$ref") or about["allOf"][0]["$ref"]).rpartition("/")[2]
+        return name.removeprefix("test_")
     if "const" in about:
         return f"`{json.dumps(about['const'])}`"
     if about["type"] == "array":
@@ -150,15 +165,15 @@ def _type(about: Mapping) -> str:
     if isinstance(about["type"], list):
         return "text, number, true or false"
     pattern = about.get("pattern", "")
-    if pattern.endswith("(ms|s|m|h|d|w)$"):
-        return "duration"
+    if "(ms|s|m|h|d|w)" in pattern:
+        return "duration" if pattern.endswith("w)$") else "durations"
     if "{4}-" in pattern:
         return "moment"
     words = {
         "string": "text",
         "boolean": "true or false",
         "integer": "whole number",
-        "object": "paths and tests",
+        "object": "mapping" if about.get("additionalProperties") is True else "paths and tests",
     }
     return "key" if pattern else words.get(str(about["type"]), str(about["type"]))
 

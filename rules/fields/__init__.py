@@ -1,7 +1,14 @@
 """The values that stand in definitions, each with its own reading, its own refusals and its JSON Schema."""
 
 from rules.fields.texts import ANY_EVENT, FilledText, Key, Names, Pattern, Text
-from rules.fields.times import DurationMs, DurationOrNoneMs, MomentMs, TwoMoments
+from rules.fields.times import (
+    DurationMs,
+    DurationOrNoneMs,
+    MomentMs,
+    OffsetMs,
+    TwoMoments,
+    format_offset,
+)
 from rules.fields.values import Bound, Flag, Number, Percent, Scalar, Scalars, is_number, scalar_order
 from rules.fields.zones import Zone
 
@@ -16,6 +23,7 @@ __all__ = [
     "MomentMs",
     "Names",
     "Number",
+    "OffsetMs",
     "Pattern",
     "Percent",
     "Scalar",
@@ -23,6 +31,7 @@ __all__ = [
     "Text",
     "TwoMoments",
     "Zone",
+    "format_offset",
     "is_number",
     "scalar_order",
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
-from rules.durations import format_duration, format_moment, parse_duration, parse_moment
+from rules.durations import UNITS_MS, format_duration, format_moment, parse_duration, parse_moment
 from rules.problems import Problem, problems_of, refuse, shown
 
 _DURATION_SCHEMA = {"type": "string", "pattern": "^[0-9]+(ms|s|m|h|d|w)$", "examples": ["30d", "90m"]}
@@ -151,3 +151,34 @@ TwoMoments: TypeAlias = Annotated[
     PlainSerializer(_as_moments),
     WithJsonSchema({"type": "array", "items": MOMENT_SCHEMA, "minItems": 2, "maxItems": 2}),
 ]
+
+
+def _offset(value: Any) -> int:
+    if not isinstance(value, str):
+        return _duration(value)
+    return sum(_duration(part) for part in value.split() or [value])
+
+
+def format_offset(offset_ms: int) -> str:
+    """Milliseconds -> ``1d 12h``; what is negative has a minus in front."""
+    parts, rest = [], abs(offset_ms)
+    for unit in ("d", "h", "m", "s", "ms"):
+        number, rest = divmod(rest, UNITS_MS[unit])
+        if number:
+            parts.append(f"{number}{unit}")
+    return ("-" if offset_ms < 0 else "") + (" ".join(parts) or "0s")
+
+
+OffsetMs: TypeAlias = Annotated[
+    int,
+    PlainValidator(_offset),
+    PlainSerializer(format_offset),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[0-9]+(ms|s|m|h|d|w)( +[0-9]+(ms|s|m|h|d|w))*$",
+            "examples": ["3d", "1d 12h"],
+        }
+    ),
+]
+"""Durations in a row, added."""

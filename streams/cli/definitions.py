@@ -42,7 +42,7 @@ def check(directory: Path | None, *, as_json: bool) -> None:
     """
     from rules.checker import check as check_definitions
 
-    findings = check_definitions(_directory(directory))
+    findings = check_definitions(directory_of(directory))
     errors = sum(finding.severity == "error" for finding in findings)
     warnings = len(findings) - errors
     if as_json:
@@ -52,7 +52,7 @@ def check(directory: Path | None, *, as_json: bool) -> None:
         click.echo(json.dumps({"findings": found, "errors": errors, "warnings": warnings}, indent=2))
     else:
         for finding in findings:
-            click.echo(_coloured(str(finding), finding.severity))
+            click.echo(coloured(str(finding), finding.severity))
         click.echo(f"{plural(errors, 'error')}, {plural(warnings, 'warning')}")
     if errors:
         raise click.exceptions.Exit(1)
@@ -125,7 +125,7 @@ def replay(
         run = Replay(Blueprint(load(directory)).catalog())
     except DefinitionError as error:
         for finding in error.findings:
-            click.echo(_coloured(str(finding), finding.severity), err=True)
+            click.echo(coloured(str(finding), finding.severity), err=True)
         raise click.exceptions.Exit(1) from None
     dead = 0
     with ProgressLine() as progress, ExitStack() as ending:
@@ -182,7 +182,7 @@ def _writer(output: Path | None, ending: ExitStack) -> Callable[[bytes], object]
     return file.write
 
 
-def _directory(given: Path | None) -> Path:
+def directory_of(given: Path | None) -> Path:
     """The directory of definitions: the one given, or that of the settings."""
     if given is not None:
         return given
@@ -191,5 +191,6 @@ def _directory(given: Path | None) -> Path:
     return load_settings()[0].definitions
 
 
-def _coloured(line: str, severity: str) -> str:
+def coloured(line: str, severity: str) -> str:
+    """A finding's line, with its severity in colour."""
     return line.replace(f"{severity}:", click.style(f"{severity}:", fg=_COLOURS[severity]), 1)

@@ -12,8 +12,10 @@ from streams.cli.command import Commands
 from streams.cli.definitions import check, replay, schema
 from streams.cli.demo import demo
 from streams.cli.events import send, tail
+from streams.cli.examples import test
 from streams.cli.looking import doctor, explain
 from streams.cli.servers import down, up
+from streams.cli.starters import init
 from streams.cli.worker import worker
 
 FAILED = 1
@@ -48,7 +50,7 @@ def segments(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (demo, check, schema, replay, up, down, worker, send, tail, explain, doctor):
+for _command in (demo, init, check, test, schema, replay, up, down, worker, send, tail, explain, doctor):
     segments.add_command(_command)
 
 

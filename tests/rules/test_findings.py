@@ -76,11 +76,19 @@ WHEN = "    campaign: c\n    when: {did: A}\n"
         ("", ["a.yaml:1:1 wrong_type None"]),
         ("# nothing\n", ["a.yaml:1:1 wrong_type None"]),
         ("- key: a\n", ["a.yaml:1:1 wrong_type None"]),
-        ("tests: []\n", ["a.yaml:1:1 missing_key None"]),
+        ("tests: []\n", []),
         ("segments:\n", ["a.yaml:1:10 wrong_type None"]),
         ("segments: {key: a}\n", ["a.yaml:1:11 wrong_type None"]),
         ("segments: []\n", []),
-        ("segments: []\ntests: [yes, {a: 5}]\n", []),
+        (
+            "segments: []\ntests: [yes, {a: 5}]\n",
+            [
+                "a.yaml:2:9 wrong_type None",
+                "a.yaml:2:14 missing_key None",
+                "a.yaml:2:14 missing_key None",
+                "a.yaml:2:15 unknown_key None",
+            ],
+        ),
         ("segments: []\ngroups: []\n", []),
         ("groups: []\n", []),
         ("groups: {}\n", ["a.yaml:1:9 wrong_type None"]),
@@ -155,7 +163,7 @@ def test_definitions_are_read_from_the_whole_tree_but_examples_and_hidden_names_
 ) -> None:
     write(tmp_path, f"segments:\n  - key: b\n{WHEN}", "b.yml")
     write(tmp_path / "sub" / "deep", "segments:\n  - {key: a, campaign: c, when: {did: B}}\n")
-    write(tmp_path, "not: definitions", "b.test.yaml")
+    write(tmp_path, "tests: []", "b.test.yaml")
     write(tmp_path / "..2026_01_05", f"segments:\n  - key: b\n{WHEN}")
     (tmp_path / "sub" / "loop").symlink_to(tmp_path)
     found = load(tmp_path)

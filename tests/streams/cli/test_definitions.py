@@ -192,3 +192,62 @@ class TestReplay:
         (tmp_path / "e.jsonl").write_bytes(b"")
         assert run(["replay", "--segments", "segments", "--events", "e.jsonl", "--until", "tomorrow"]) == 2
         assert "'tomorrow' is no moment" in capsys.readouterr().err
+
+
+class TestExamples:
+    def test_they_are_run_and_what_is_wrong_is_shown(
+        self, directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (directory / "a.yaml").write_text(SOUND)
+        steps = "[{track: Order Completed}, {members: [%s]}]"
+        key = SOUND.split("key: ")[1].split(maxsplit=1)[0].strip(",")
+        text = f"tests:\n  - {{name: right, steps: {steps % key}}}\n"
+        (directory / "a.test.yaml").write_text(text)
+        assert run(["test"]) == 0
+        out = capsys.readouterr().out
+        assert out.splitlines()[0] == "ok     segments/a.test.yaml:2  right"
+        assert out.splitlines()[-1] == "1 example, none wrong"
+        (directory / "a.test.yaml").write_text(f"{text}  - {{name: left, steps: {steps % ''}}}\n")
+        assert run(["test", "segments"]) == 1
+        assert capsys.readouterr().out.splitlines()[1:] == [
+            "wrong  segments/a.test.yaml:3  left",
+            f"         step 2, at 0s: somebody is in {key}",
+            f"         + {key}: not expected",
+            "2 examples, 1 wrong",
+        ]
+        assert run(["test", "--json"]) == 1
+        found = json.loads(capsys.readouterr().out)
+        assert (found["wrong"], [each["line"] for each in found["examples"]]) == (1, [2, 3])
+
+    def test_wrong_definitions_or_examples_are_exit_code_1(
+        self, directory: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (directory / "a.yaml").write_text(SOUND)
+        (directory / "a.test.yaml").write_text("tests: [{name: x, steps: [{track: A}]}]")
+        assert run(["test"]) == 1
+        assert "a.test.yaml:1:" in capsys.readouterr().err
+
+    def test_no_examples_are_said_so(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (directory / "a.yaml").write_text(SOUND)
+        assert run(["test"]) == 0
+        assert capsys.readouterr().out == "no examples, none wrong\n"
+
+
+class TestInit:
+    def test_it_lists_the_sets(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(["init"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].startswith("abandoned ")
+        assert len(lines) == 11
+
+    def test_a_set_is_copied_once_and_passes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert run(["init", "abandoned", "--into", "new/segments"]) == 0
+        assert run(["test", "new/segments"]) == 0
+        (tmp_path / "new/segments/abandoned.yaml").write_text("segments: []")
+        assert run(["init", "abandoned", "--into", "new/segments"]) == 2
+        assert (tmp_path / "new/segments/abandoned.yaml").read_text() == "segments: []"
+        assert run(["init", "abandond"]) == 2
+        assert "there is no template 'abandond'" in capsys.readouterr().err
