@@ -16,6 +16,7 @@ from typing import Any
 
 from rules.catalog import Blueprint
 from rules.contact import Contact
+from rules.definitions import Definitions
 from rules.event import Event
 from rules.segment import Segment
 from rules.step import Step, Transition
@@ -87,17 +88,17 @@ def happenings(count: int) -> Iterator[Event]:
         yield Event("u1", "track", "Order Completed", time_ms, now_ms, f"m{number}", properties, {}, {})
 
 
-def segments(kinds: list[str]) -> list[Segment]:
+def segments(kinds: list[str]) -> tuple[Segment, ...]:
     """A segment of each kind."""
-    return [
+    return tuple(
         Segment.model_validate({"key": f"s{number}", "when": KINDS[kind]})
         for number, kind in enumerate(kinds)
-    ]
+    )
 
 
 def followed(kinds: list[str], count: int, looks: list[int]) -> list[tuple[int, int, float]]:
     """For each look, after so many events: the record's bytes, and CPU microseconds an event since the look before."""
-    step, contact = Step(Blueprint(segments(kinds)).catalog()), Contact(id="u1")
+    step, contact = Step(Blueprint(Definitions(segments(kinds))).catalog()), Contact(id="u1")
     found: list[tuple[int, int, float]] = []
     out: list[Transition] = []
     spent_s, since = 0.0, 0

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from rules.catalog import Blueprint
 from rules.checker import check
+from rules.loading import read
+from streams.examples import run, scope_of
 from tests.docs.pages import ROOT, Block, blocks
 
 FILES = [block for block in blocks("yaml") if block.text.startswith(("segments:", "#"))]
@@ -14,6 +17,15 @@ CONDITIONS = [block for block in blocks("yaml") if block not in FILES]
 @pytest.mark.parametrize("block", FILES, ids=str)
 def test_a_file_of_definitions_has_no_findings(block: Block, tmp_path: Path) -> None:
     assert findings(block.text, tmp_path) == []
+
+
+@pytest.mark.parametrize("block", [block for block in FILES if "\ntests:" in block.text], ids=str)
+def test_the_examples_of_a_file_come_out_as_they_say(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "shown.yaml").write_text(block.text, encoding="utf-8")
+    reading = read(tmp_path)
+    catalog = Blueprint(reading.definitions).catalog()
+    for located in reading.examples:
+        assert run(located.value, catalog, scope_of(located, reading)) == []
 
 
 @pytest.mark.parametrize("block", CONDITIONS, ids=str)

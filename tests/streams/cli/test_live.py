@@ -220,11 +220,11 @@ def test_explain_says_why_what_would_change_it_and_when_it_changes_by_itself(wor
         (1, False, None),
         ("gold", True, None),
     ]
-    assert (told["needs"], told["changes"]) == ("did Clicked at least twice", None)
+    assert (told["needs"], told["changes"]) == ("1 more Clicked", None)
     lines = world.run("explain", "x1", "hot").stdout.decode().splitlines()
     assert lines[0] == "x1 is not in hot (never was)"
     assert "  no   did Clicked at least twice   1" in lines
-    assert "It would enter with: did Clicked at least twice" in lines
+    assert "It would enter with: 1 more Clicked" in lines
 
 
 def test_explain_lists_memberships_and_the_next_change(world: World) -> None:
