@@ -1,6 +1,6 @@
 # `make` lists the targets. Every target that needs the virtual environment makes it first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs bench bench-rules check lint format types imports shell hooks lock wheel clean
+.PHONY: help setup demo test docs bench bench-rules bench-state check lint format types imports shell hooks lock wheel clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
@@ -22,8 +22,12 @@ docs: setup ## Write the reference (docs/reference) again from the code
 bench: setup ## Events per second and latency, beside a Faust agent one by one (ARGS="--help" for options)
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-bench-rules: setup ## What an event costs the rules with 10, 100 and 1,000 segments
+bench-rules: setup ## What an event costs the rules: by number of segments, and by kind of condition
 	@$(BIN)/python -m tests.benchmarks.many_segments $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.conditions
+
+bench-state: setup ## Bytes a contact by kind of condition, up to a million events (ARGS="--events 1000000")
+	@$(BIN)/python -m tests.benchmarks.state_size $(ARGS)
 
 check: lint types imports shell ## All the static checks
 

@@ -13,6 +13,7 @@ from rules.newcomers import of_newcomer
 from rules.problems import Problem
 from rules.reading import Located
 from rules.segment import Segment
+from rules.tautologies import never_or_always
 
 
 def check(directory: str | Path) -> list[Finding]:
@@ -33,6 +34,8 @@ def _warnings(segments: list[Located[Segment]]) -> Iterator[Finding]:
             message = "negative conditions alone: every newcomer matches"
             hint = "add a condition on what they did, or known_for: 7d"
             yield located.finding("warning", Problem("negative_only", message, hint, ("when",)))
+        for problem in never_or_always(segment.when, segment.key, ("when",)):
+            yield located.finding("warning", problem)
         if segment.enter_after_ms is not None and segment.enter_after_ms >= (most := lasts_ms(segment.when)):
             message = f"`enter_after` is not shorter than the {format_duration(int(most))} for which the condition holds"
             hint = "make it shorter: as it is, only who meets the condition again and again enters"

@@ -40,21 +40,22 @@ def meaning(segment: Segment) -> str:
     """
     policy = segment.policy or Policy()
     waits = [policy.enter_after_ms, policy.exit_after_ms, policy.cooldown_ms]
-    return json.dumps([_form(segment.when, segment.key), waits], sort_keys=True)
+    return json.dumps([form_of(segment.when, segment.key), waits], sort_keys=True)
 
 
-def _form(condition: Condition, seed: str) -> Form:
+def form_of(condition: Condition, seed: str) -> Form:
+    """The form of a condition of the segment ``seed``: equal forms mean the same."""
     match condition:
         case All(all=inner):
-            return _joined("all", [_form(child, seed) for child in inner])
+            return _joined("all", [form_of(child, seed) for child in inner])
         case Any_(any=inner):
-            return _joined("any", [_form(child, seed) for child in inner])
+            return _joined("any", [form_of(child, seed) for child in inner])
         case None_(none=inner):
-            return _opposite(_joined("any", [_form(child, seed) for child in inner]))
+            return opposite(_joined("any", [form_of(child, seed) for child in inner]))
         case Not(not_=only):
-            return _opposite(_form(only, seed))
+            return opposite(form_of(only, seed))
         case AtLeast(at_least=number, of=inner):
-            return _at_least(int(number), [_form(child, seed) for child in inner])
+            return _at_least(int(number), [form_of(child, seed) for child in inner])
         case _:
             return _leaf(condition, seed)
 
@@ -77,7 +78,7 @@ def _leaf(
         case Did():
             return _did(leaf)
         case DidNot(did_not=names):
-            return _opposite(_counted({**_without(leaf.content, "did_not"), "did": list(names)}, 1))
+            return opposite(_counted({**_without(leaf.content, "did_not"), "did": list(names)}, 1))
         case TraitIs():
             return _trait(leaf)
         case Latest() | First():
@@ -87,7 +88,7 @@ def _leaf(
         case Sample():
             return ["leaf", {"seed": seed, **leaf.content}]
         case NotMemberOf(not_member_of=key):
-            return _opposite(["leaf", {"member_of": key}])
+            return opposite(["leaf", {"member_of": key}])
         case KnownFor() | Sequence() | MemberOf():
             return ["leaf", leaf.content]
         case _:
@@ -104,7 +105,7 @@ def _score(tally: Tally, seed: str) -> Form:
     for part in tally.of:
         points = str(exact(part.points) / unit)
         if part.when is not None:
-            parts.append([points, "when", _form(part.when, seed)])
+            parts.append([points, "when", form_of(part.when, seed)])
         elif part.each is not None:
             most = None if part.max is None else str(exact(part.max) / unit)
             parts.append([points, "each", part.each.content, most])
@@ -121,7 +122,7 @@ def _did(condition: Did) -> Form:
     test = condition.test
     parts = [_counted(source, test.low)] if test.low else []
     if test.high is not None:
-        parts.append(_opposite(_counted(source, test.high + 1)))
+        parts.append(opposite(_counted(source, test.high + 1)))
     return _joined("all", parts)
 
 
@@ -145,7 +146,7 @@ def _trait(condition: TraitIs) -> Form:
                 positive = {"in": value}
             case _:
                 positive = {"exists": True}
-        parts.append(_opposite(["leaf", _one_for_in({"trait": condition.trait, **positive})]))
+        parts.append(opposite(["leaf", _one_for_in({"trait": condition.trait, **positive})]))
     return _joined("all", parts)
 
 
@@ -172,14 +173,15 @@ def _joined(word: str, forms: list[Form]) -> Form:
     return parts[0][1] if len(parts) == 1 else [word, *(form for _, form in parts)]
 
 
-def _opposite(form: Form) -> Form:
+def opposite(form: Form) -> Form:
+    """The form that holds where this one does not."""
     match form[0]:
         case "not":
             return list(form[1])
         case "all":
-            return _joined("any", [_opposite(part) for part in form[1:]])
+            return _joined("any", [opposite(part) for part in form[1:]])
         case "any":
-            return _joined("all", [_opposite(part) for part in form[1:]])
+            return _joined("all", [opposite(part) for part in form[1:]])
         case _:
             return ["not", form]
 

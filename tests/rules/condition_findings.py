@@ -266,6 +266,6 @@ SOUND: list[str] = [
     "{at_least: 2, of: [{did: A}, {did: B}]}",
     "{not: {known_for: 30d}}",
     "{all: [{sample: 0.01, seed: ''}, {did: A}]}",
-    "{all: [&a {did: A}, {not: *a}]}",
+    "{all: [&a {did: A}, {any: [*a, {did: B}]}]}",
     "{trait: a, is: !!str 5}",
 ]

@@ -236,6 +236,37 @@ def test_a_segment_that_every_newcomer_matches_is_warned_of(tmp_path: Path, text
 
 
 @pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("▸{all: [{did: A}, {did_not: A}]}", ["never"]),
+        ("▸{all: [{did: A, at_least: 3}, {did: A, at_most: 2}]}", ["never"]),
+        ("{all: [{did: A, at_least: 3}, {did: A, at_most: 3}]}", []),
+        ("▸{all: [{did: A, within: 7d}, {did_not: A, within: 30d}]}", ["never"]),
+        ("{all: [{did: A, within: 30d}, {did_not: A, within: 7d}]}", []),
+        ("▸{all: [{did: A, within: 7d}, {did_not: A}]}", ["never"]),
+        ("{all: [{did: A, where: {x: 1}}, {did_not: A}]}", []),
+        ("▸{any: [{did: A, at_least: 2}, {did: A, at_most: 3}]}", ["always"]),
+        ("▸{any: [{trait: a, is: 1}, {trait: a, is_not: 1}]}", ["always"]),
+        ("{any: [{trait: a, is: 1}, {trait: a, is: 2}]}", []),
+        ("{all: [{did: B}, ▸{none: [{did: A}, {not: {did: A}}]}]}", ["never"]),
+        ("▸{all: [{did: A}, {all: [{did: B}, {not: {did: A}}]}]}", ["never"]),
+        ("{all: [{trait: a, is: 1}, {trait: a, is: 2}]}", []),
+        ("{score: {at_least: 1, of: [{points: 1, when: ▸{all: [{did: A}, {did_not: A}]}}]}}", ["never"]),
+    ],
+)
+def test_conditions_that_contradict_or_complete_each_other_are_warned_of(
+    tmp_path: Path, text: str, codes: list[str]
+) -> None:
+    column = len(HEAD.splitlines()[-1]) + text.find("▸") + 1 if "▸" in text else 0
+    found = [
+        (each.column, each.code)
+        for each in check(write(tmp_path, f"{HEAD}{text.replace('▸', '')}\n"))
+        if each.code != "negative_only"
+    ]
+    assert found == [(column, code) for code in codes]
+
+
+@pytest.mark.parametrize(
     ("one", "other", "same"),
     [
         ("{all: [{did: A}, {did: B}]}", "{all: [{did: B}, {did: A}]}", True),
