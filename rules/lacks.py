@@ -17,9 +17,9 @@ from rules.conditions import (
     Score,
     Sequence,
 )
-from rules.contradictions import exact
+from rules.contradictions import exact, number_text
 from rules.durations import format_duration
-from rules.text import number_text, subject
+from rules.text import subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 from typing import assert_never
 
 from rules.conditions import (
@@ -35,6 +34,7 @@ from rules.conditions import (
     ThenNot,
     TraitIs,
 )
+from rules.contradictions import number_text
 from rules.durations import DAY_MS, Moment, format_duration, format_moment
 from rules.fields import ANY_EVENT
 from rules.value_tests import ValueTests, Where
@@ -202,11 +202,6 @@ def _amount(test: AmountTest) -> str:
     if test.high is not None:
         ends.append(f"{'less than' if test.high_is_open else 'at most'} {number_text(test.high)}")
     return " and ".join(ends)
-
-
-def number_text(number: Fraction) -> str:
-    """``3`` or ``0.25``."""
-    return str(number.numerator) if number.denominator == 1 else str(float(number))
 
 
 def _times(count: int) -> str:

@@ -169,6 +169,10 @@ NEVER: list[Case] = [
         "{score: ▸{more_than: -2001, of: [{points: -2, each: {did: B}}]}}",
         ["never_fails: between -2000 and 0"],
     ),
+    (
+        "{score: ▸{at_most: -1, of: [{points: 1e307, each: {did: A}}, {points: 0.25, when: {did: B}}]}}",
+        ["never_passes: between 0 and 1e+310"],
+    ),
     ("{score: ▸{exactly: 15, of: [{points: 10, each: {did: B}}]}}", ["never_passes: a multiple of 10"]),
     (
         "{score: {at_least: 1, of: [{points: 1, when: {did: A}, ▸max: 3}]}}",

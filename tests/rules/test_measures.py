@@ -1,6 +1,7 @@
 """Measures: exact up to their limits, bounded beyond them."""
 
 import random
+import sys
 from fractions import Fraction
 from typing import Any
 
@@ -66,6 +67,17 @@ def test_sums_of_numbers_over_64_bits_are_exact_and_can_be_stored() -> None:
         follower.take(at_ms, value)
     assert [move.at_ms for move in follower.moves] == [2]
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(follower.contact.features))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_sum_that_no_double_holds_is_told_as_the_largest(sign: int) -> None:
+    follower = Follower(**{"sum": "p", "more_than" if sign > 0 else "less_than": sign * 1.7e308})
+    for at_ms in range(2):
+        follower.take(at_ms, sign * 1e308)
+    (move,) = follower.moves
+    assert [(observed, holds) for _, observed, holds in move.evidence] == [(sign * sys.float_info.max, True)]
+    follower.take(2, sign * -1e308)
+    assert follower.observed(2) == sign * 1e308, "what is kept is the exact sum"
 
 
 @pytest.mark.parametrize("kind", ["sum", "average", "minimum", "maximum"])
