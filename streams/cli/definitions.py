@@ -121,6 +121,9 @@ def replay(
     from streams.wire import Rejected, encode
 
     settings, _ = load_settings()
+    if output is not None and output.exists() and events != "-" and output.samefile(events):
+        # It would be emptied before it is read.
+        raise click.UsageError(f"{output} holds the events: write the transitions to another file")
     try:
         run = Replay(Blueprint(load(directory)).catalog())
     except DefinitionError as error:

@@ -188,6 +188,14 @@ class TestReplay:
         assert run(["replay", "--segments", "segments", "--events", "e.jsonl", "--output", "no/where"]) == 2
         assert "no/where cannot be written" in capfd.readouterr().err
 
+    def test_the_events_are_not_written_over(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "e.jsonl").write_bytes(b"{}\n")
+        (tmp_path / "other.jsonl").symlink_to("e.jsonl")
+        for output in ("e.jsonl", "other.jsonl"):
+            assert run(["replay", "--segments", "segments", "--events", "e.jsonl", "--output", output]) == 2
+            assert f"{output} holds the events" in capfd.readouterr().err
+        assert (tmp_path / "e.jsonl").read_bytes() == b"{}\n"
+
     def test_a_wrong_moment_is_exit_code_2(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "e.jsonl").write_bytes(b"")
         assert run(["replay", "--segments", "segments", "--events", "e.jsonl", "--until", "tomorrow"]) == 2
