@@ -7,7 +7,7 @@ from typing import Any
 
 from rules.catalog import Catalog
 from rules.contact import Contact, Membership
-from rules.durations import format_duration
+from rules.durations import LAST_MS, format_duration
 from rules.lacks import IMPOSSIBLE, Sight, spoken
 from rules.needs import needs
 from rules.policy import Policy, Standing
@@ -98,6 +98,8 @@ class _Outlook:
         """When each segment's membership changes first."""
         for _ in range(MOST_WAKES):
             if later.wake_ms is None or len(self.changes_ms) == len(catalog.programs):
+                break
+            if later.wake_ms > LAST_MS:  # no clock gets there, and no moment can be written
                 break
             found: list[Transition] = []
             step.advance(later, later.wake_ms, found, inclusive=True)

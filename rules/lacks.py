@@ -18,7 +18,7 @@ from rules.conditions import (
     Sequence,
 )
 from rules.contradictions import exact, number_text
-from rules.durations import format_duration
+from rules.durations import LAST_MS, format_duration
 from rules.text import subject
 
 
@@ -113,6 +113,8 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 def spoken(moment_ms: int) -> str:
     """``Tuesday 2026-01-06 14:32 UTC``, with seconds and milliseconds where there are any."""
+    if moment_ms > LAST_MS:
+        return "the end of the year 9999"
     moment = datetime.fromtimestamp(moment_ms // 1000, UTC)
     clock = moment.strftime("%H:%M:%S" if moment.second or moment_ms % 1000 else "%H:%M")
     if moment_ms % 1000:

@@ -191,6 +191,22 @@ def test_who_names_another_segment_is_told_of_that_and_of_its_time() -> None:
     assert told["both"].changes_ms is None
 
 
+def test_what_time_would_do_after_the_year_9999_it_does_not_do() -> None:
+    for_ever = "3650000d"
+    told = explained(
+        "0 Click",
+        "1 Click",
+        quiet={"sequence": {"steps": [C], "then_not": {"did": "Buy", "within": for_ever}}},
+        twice={**C, "at_least": 3, "within": for_ever},
+        waits={"when": {"did": "Click", "within": "1h"}, "cooldown": for_ever},
+        known={"known_for": for_ever},
+        as_of_ms=3 * HOUR_MS,
+    )
+    assert [view.changes_ms for view in told.values()] == [None] * 4
+    assert told["twice"].needs == "1 more Click before the end of the year 9999"
+    assert told["waits"].waits == f"no enter before the end of the year 9999: cooldown {for_ever}"
+
+
 def test_what_is_not_exact_any_more_says_so() -> None:
     events = [f"{number / 1000} Click 1" for number in range(1001)]
     leaf = {**C, "sum": "p", "at_least": 5, "within": "7d"}
