@@ -16,7 +16,8 @@ from rules.catalog import Catalog
 from rules.event import Event
 from rules.step import Step
 from streams.contacts import Contacts, Work, memberships
-from streams.intake import Intake, Record, together
+from streams.flood import WINDOW_FIELD, Flooded, FloodGate, FloodLimit, Part, Stretch
+from streams.intake import Intake, Record, Taken, together
 from streams.observer import Observer
 from streams.outbox import Entry, Output, Publisher, PublishFailed, decode_entry, encode_entry, unpublished
 from streams.redefinition import META_FIELD, Epoch, next_epoch
@@ -49,6 +50,7 @@ class Deployment:
     """How many contacts a lane keeps in memory at most."""
     chunk: int = 500
     """How many due contacts, or contacts after a change of definitions, are taken between two batches."""
+    flood: FloodLimit = FloodLimit()  # noqa: RUF009 - it is frozen
     longest_pause_ms: int = 5_000
     """The longest pause between two tries of what the store or the broker could not do."""
 
@@ -66,6 +68,7 @@ class Lane:
         self._intake = Intake(
             partition, deployment.topics, deployment.partitions, deployment.max_future_skew_ms
         )
+        self._gate = FloodGate(partition, deployment.flood)
         self._step = Step(deployment.catalog)
         self._begun = False
         self._lost: PartitionMoved | None = None
@@ -125,10 +128,12 @@ class Lane:
     async def _take(self, records: Mapping[str, Sequence[Record]]) -> None:
         on, offsets = self._on, self._offsets
         now_ms = on.wall_ms()
-        taken = together(
-            self._intake.take(topic, of_topic, now_ms, self._contacts.knows)
+        parts = {
+            topic: self._intake.take(topic, of_topic, now_ms, self._contacts.knows)
             for topic, of_topic in records.items()
-        )
+        }
+        added = self._admit(records, parts)
+        taken = together(parts.values())
         if taken.forwards:
             # Before the commit, so that none is lost; whoever reads them drops those that come twice.
             await self._publish(taken.forwards)
@@ -143,11 +148,26 @@ class Lane:
         }
         if taken.forwarded is not None:
             commit.meta[FORWARDED_FIELD] = msgspec.msgpack.encode(taken.forwarded)
+        if (window := self._gate.stored_after(added)) is not None:
+            commit.meta[WINDOW_FIELD] = window
         await self._finish(commit, outputs, work)
         offsets.update((topic, after) for topic, (_, after) in commit.offsets.items())
         if taken.forwarded is not None:
             self._intake.forwarded = taken.forwarded
+        if self._gate.keep(added):
+            on.observer.flood(self.partition, self._gate.share, None)
         on.observer.batch(self.partition, sum(map(len, records.values())), taken, work)
+
+    def _admit(self, records: Mapping[str, Sequence[Record]], parts: Mapping[str, Taken]) -> Stretch:
+        """What the batch adds to the window of dead letters. Raises Flooded where there are too many."""
+        try:
+            return self._gate.admit(
+                Part(topic, records[topic][0].offset, len(records[topic]), part.rejected)
+                for topic, part in parts.items()
+            )
+        except Flooded as flooded:
+            self._on.observer.flood(self.partition, self._gate.share, flooded.why)
+            raise
 
     def _fold(self, events: Sequence[Event], work: Work) -> None:
         take, delay_ms = self._contacts.take, self._on.wake_delay_ms
@@ -317,6 +337,7 @@ class Lane:
         self._intake.forwarded = (
             {} if forwarded is None else msgspec.msgpack.decode(forwarded, type=dict[int, int])
         )
+        self._gate.restore(state.meta)
         await self._publish_left_over(state.outbox)
         await self._adopt_definitions(state.meta.get(META_FIELD))
         self._begun = True

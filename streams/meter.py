@@ -72,6 +72,12 @@ class Meter:
         """Records came more than the wake delay behind the clock."""
         self._metrics.late_records.inc(records)
 
+    def flood(self, partition: int, share: float, why: str | None) -> None:
+        """The share of dead letters has changed, or has stopped the partition."""
+        self._metrics.flood_share.labels(str(partition)).set(share)
+        self._metrics.flood_stopped.labels(str(partition)).set(why is not None)
+        self._progress.stopped(partition, why)
+
     def retrying(self, partition: int, error: Exception) -> None:
         """The store or the broker could not do its part; it is tried again."""
         system = REDIS if isinstance(error, StoreUnavailable) else KAFKA

@@ -107,6 +107,16 @@ class Metrics:
             "1 while a partition stands still because something is wrong, else 0",
             "partition",
         )
+        self.flood_share = self._gauge(
+            "flood_share",
+            "Dead letters among a partition's latest records (SEGMENTS_FLOOD_WINDOW of them), 0 to 1",
+            "partition",
+        )
+        self.flood_stopped = self._gauge(
+            "flood_stopped",
+            "1 while a partition stands still because most of its records became dead letters, and more would, else 0",
+            "partition",
+        )
         self.partitions = self._gauge("partitions_assigned", "Partitions that this worker has")
         self.definitions = self._gauge("definitions_loaded", "Segment definitions in force")
         self.build_info = self._gauge("build_info", "1, with the versions as labels", "version", "python")
@@ -142,6 +152,8 @@ class Metrics:
         """Removes what is said of a partition that this worker no longer has."""
         self.clock.remove(str(partition))
         self.stopped.remove(str(partition))
+        self.flood_share.remove(str(partition))
+        self.flood_stopped.remove(str(partition))
         for topic in topics:
             self.lag.remove(topic, str(partition))
 

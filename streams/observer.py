@@ -25,6 +25,11 @@ class Observer(Protocol):
         """Records came more than the wake delay behind the clock."""
         ...
 
+    def flood(self, partition: int, share: float, why: str | None) -> None:
+        """The share of dead letters among the partition's latest records; why it stands still for it, None: it goes
+        on. Not called while there is none."""
+        ...
+
     def retrying(self, partition: int, error: Exception) -> None:
         """The store or the broker could not do its part; it is tried again."""
         ...
@@ -43,6 +48,9 @@ class Unobserved:
         """Ignored."""
 
     def late(self, partition: int, records: int) -> None:
+        """Ignored."""
+
+    def flood(self, partition: int, share: float, why: str | None) -> None:
         """Ignored."""
 
     def retrying(self, partition: int, error: Exception) -> None:

@@ -53,6 +53,7 @@ class Progress:
         self._assigned = False
         self._beat = monotonic()
         self._unreached: dict[str, str] = {}
+        self._stopped: dict[int, str] = {}
 
     def report(self, partitions: Mapping[int, Standing] | None) -> None:
         """Says how far all the partitions of this worker are; to be called every second or so, from the event loop.
@@ -69,6 +70,9 @@ class Progress:
                 known = before.get(number)
                 since = known.since if known is not None and _stands_still(known.standing, standing) else now
                 self._partitions[number] = _Watched(standing, since)
+            self._stopped = {
+                number: why for number, why in self._stopped.items() if number in self._partitions
+            }
 
     def reached(self, system: str) -> None:
         """Redis or Kafka did its part."""
@@ -81,6 +85,15 @@ class Progress:
         with self._lock:
             self._unreached[system] = why
 
+    def stopped(self, partition: int, why: str | None) -> None:
+        """A partition stands still on purpose, for people to look at: a restart would not help it, and would be in the
+        way of the others. None: it goes on."""
+        if why is not None or self._stopped:
+            with self._lock:
+                self._stopped.pop(partition, None)
+                if why is not None:
+                    self._stopped[partition] = why
+
     def live(self) -> Report:
         """False: restart this worker."""
         now = self._monotonic()
@@ -90,7 +103,7 @@ class Progress:
                 problems.append({"why": f"the event loop has not reported for {now - self._beat:.0f} s"})
             for number, watched in self._partitions.items():
                 stood_s = now - watched.since
-                if watched.standing.lag > 0 and stood_s >= self._stall_s:
+                if number not in self._stopped and watched.standing.lag > 0 and stood_s >= self._stall_s:
                     why = watched.standing.trouble or "no reason known"
                     waiting = f"{watched.standing.lag} records wait"
                     problems.append(
@@ -109,8 +122,10 @@ class Progress:
             problems.extend(
                 {"partition": number, "why": watched.standing.trouble}
                 for number, watched in self._partitions.items()
-                if watched.standing.trouble is not None
+                if watched.standing.trouble is not None and number not in self._stopped
             )
+            # These look again now and then whether they can go on, and have no trouble for a moment.
+            problems.extend({"partition": number, "why": why} for number, why in self._stopped.items())
             return self._answer(problems, now)
 
     def _answer(self, problems: list[dict[str, Any]], now: float) -> Report:

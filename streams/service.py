@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from rules.definitions import Definitions
 from streams.clock import wall_ms
 from streams.errors import ConfigurationError, RetryLater
+from streams.flood import FloodLimit
 from streams.health import HealthServer
 from streams.lane import Deployment, Lane
 from streams.meter import Meter
@@ -115,6 +116,7 @@ class _LaneOpener:
             wall_ms=wall_ms,
             max_future_skew_ms=settings.max_future_skew_ms,
             wake_delay_ms=settings.wake_delay_ms,
+            flood=FloodLimit(settings.flood_share, settings.flood_window),
         )
 
     async def _count_members(self, store: ContactStore) -> None:

@@ -35,6 +35,17 @@ def whole_number(low: int, high: int) -> Read:
     return read
 
 
+def share(given: Any) -> Any:
+    """More than nothing, and at most all."""
+    if isinstance(given, str):
+        if not re.fullmatch(r"[0-9]?\.?[0-9]{1,4}", given):
+            raise ValueError("must be a number above 0 and up to 1, such as 0.5")
+        given = float(given)
+    if not 0 < given <= 1:
+        raise ValueError("must be a number above 0 and up to 1, such as 0.5")
+    return given
+
+
 def one_of(choices: type[StrEnum]) -> Read:
     """A member of a closed set; capitals do not matter."""
 

@@ -130,6 +130,15 @@ class Settings(BaseModel):
         500,
         description="How far the clock stays behind the wall clock, so that events on their way come in time",
     )
+    flood_share: Annotated[float, BeforeValidator(values.share)] = Field(
+        0.5,
+        description="A partition stands still when more than this share of its latest records became dead letters, and of "
+        "those that come next too; 1: never",
+    )
+    flood_window: Annotated[int, BeforeValidator(values.whole_number(10, 1_000_000))] = Field(
+        1000,
+        description="How many latest records these are; where there have been fewer, the missing ones count as good",
+    )
     metrics_host: Host = Field("127.0.0.1", description="Address of the metrics and health endpoints")
     metrics_port: Annotated[int, BeforeValidator(values.whole_number(0, 65535))] = Field(
         9464, description="Port of the metrics and health endpoints; 0: none"

@@ -174,6 +174,11 @@ class ContactStore(Protocol):
         """What `take` would find, without taking the fence; the one given is that in force, 0 if none ever was."""
         ...
 
+    async def note(self, partition: int, name: str, value: bytes) -> None:
+        """Writes a field of a partition's `meta`, whoever owns it: what an operator has to say to its owner, who reads
+        it when taking the partition, and must not write it."""
+        ...
+
     async def take(self, partition: int) -> PartitionState:
         """Takes the fence of a partition: from now on no earlier owner can commit."""
         ...

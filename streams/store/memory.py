@@ -132,6 +132,9 @@ class MemoryStore:
             next_wake_ms=stored.wakes.next_ms(),
         )
 
+    async def note(self, partition: int, name: str, value: bytes) -> None:
+        self._partition(partition).meta[name] = value
+
     async def load(self, partition: int, ids: Sequence[str]) -> list[bytes | None]:
         contacts = self._partition(partition).contacts
         return [contacts.get(contact_id) for contact_id in ids]

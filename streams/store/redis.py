@@ -169,6 +169,9 @@ class RedisStore:
             next_wake_ms=_ms(wake[1]) if wake else None,
         )
 
+    async def note(self, partition: int, name: str, value: bytes) -> None:
+        await self._observed("note", self._ask("HSET", self._keys(partition).meta, name, value))
+
     async def load(self, partition: int, ids: Sequence[str]) -> list[bytes | None]:
         if not ids:
             return []
