@@ -12,6 +12,7 @@ from streams.cli.command import Command, Section
 from streams.cli.files import EventFile
 from streams.cli.moments import Moment
 from streams.cli.terminal import ProgressLine, plural
+from streams.cli.transition_lines import printable_json
 
 if TYPE_CHECKING:
     from streams.replay import Replay
@@ -177,6 +178,8 @@ def _writer(output: Path | None, ending: ExitStack) -> Callable[[bytes], object]
     if output is None:
         file = sys.stdout.buffer
         ending.callback(file.flush)
+        if sys.stdout.isatty():
+            return lambda line: file.write(line if line == b"\n" else printable_json(line.decode()).encode())
     else:
         try:
             file = ending.enter_context(output.open("wb"))

@@ -9,7 +9,7 @@ import click
 from streams.cli.command import Command, Section
 from streams.cli.files import EventFile
 from streams.cli.terminal import ProgressLine, plural
-from streams.cli.transition_lines import columns, transition_line
+from streams.cli.transition_lines import columns, printable_json, transition_line
 
 if TYPE_CHECKING:
     from streams.sending import Sent
@@ -96,7 +96,7 @@ async def _tail(as_json: bool, segment: str | None, contact: str | None, from_be
     from streams.watching import watch
 
     settings, _ = load_settings()
-    key = None if contact is None else contact.encode()
+    key = None if contact is None else contact.encode(errors="surrogateescape")
 
     def ready() -> None:
         if sys.stderr.isatty():
@@ -115,7 +115,7 @@ async def _tail(as_json: bool, segment: str | None, contact: str | None, from_be
             if segment is not None and value["properties"]["audience_key"] != segment:
                 continue
             line = (
-                record.value.decode()
+                printable_json(record.value.decode())
                 if as_json
                 else transition_line(value, value["timestamp"], columns=columns())
             )

@@ -37,6 +37,10 @@ def explain(contact: str, segment: str | None, *, as_json: bool) -> None:
     And what would change that, and when it changes by itself. Without SEGMENT: all of the contact's memberships.
     Reads what the workers have stored, and changes nothing.
     """
+    try:
+        contact.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError("CONTACT is no UTF-8, as the ids of all contacts are") from None
     view = asyncio.run(_view(contact, segment))
     if as_json:
         click.echo(json.dumps(for_programs(view), indent=2, default=str))

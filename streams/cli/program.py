@@ -17,6 +17,7 @@ from streams.cli.looking import doctor, explain
 from streams.cli.redriving import redrive, resume
 from streams.cli.servers import down, up
 from streams.cli.starters import init
+from streams.cli.transition_lines import printable
 from streams.cli.worker import worker
 
 FAILED = 1
@@ -134,7 +135,7 @@ def _exit_code(error: Exception) -> int | None:
 def _fail(where: str, message: str, code: int) -> int:
     """One line, whatever the message holds."""
     try:
-        click.echo(f"{where}: {' '.join(message.split())}", err=True)
+        click.echo(f"{where}: {printable(' '.join(message.split()))}", err=True)
     except OSError:  # nobody listens
         return code
     return code

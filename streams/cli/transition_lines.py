@@ -23,8 +23,8 @@ def transition_line(
 
     Raises KeyError or TypeError where it is no transition of ours.
     """
-    segment = record["properties"]["audience_key"]
-    entered = record["properties"][segment]
+    key = record["properties"]["audience_key"]
+    entered, segment, when = record["properties"][key], printable(key), printable(when)
     contact = printable(record.get("userId") or f"anonymous:{record['anonymousId']}")
     told = printable(why(record["context"]["segment"], entered=entered))
     what = click.style("entered", fg="green") if entered else click.style("left   ", fg="red")
@@ -71,6 +71,18 @@ def roughly(duration_ms: int) -> str:
 def printable(text: str) -> str:
     """Without characters that could move the cursor or end the line: ids come from events."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def printable_json(text: str) -> str:
+    """The same JSON on one line, with escapes in place of what a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _json_escape(each) for each in text)
+
+
+def _json_escape(character: str) -> str:
+    """Outside texts JSON has no such character but the blanks between its parts."""
+    return " " if character in "\t\r\n" else json.dumps(character)[1:-1]
 
 
 def _short(value: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 RECEIVED_AT = "received_at"
 """The header that carries a received time along when a record is put on a topic a second time."""
 
-_DECIMAL = re.compile(rb"(-?[0-9]{1,18})(?:\.[0-9]+)?")
+_DECIMAL = re.compile(rb"(-?[0-9]{1,19})(?:\.[0-9]+)?")
 
 
 def received_time(headers: Iterable[tuple[str, bytes | None]], record_timestamp_ms: int | None) -> int | None:
@@ -21,7 +21,7 @@ def received_time(headers: Iterable[tuple[str, bytes | None]], record_timestamp_
         if name == RECEIVED_AT and value is not None:
             found = value
     if found is not None:
-        if found.isdigit() and len(found) <= 18:  # as our own producers write it
+        if found.isdigit() and len(found) <= 19:  # as our own producers write it
             return int(found)
         number = _DECIMAL.fullmatch(found)
         return int(number[1]) if number else None

@@ -205,6 +205,28 @@ def test_tail_shows_one_segment_alone_in_lines_for_people(world: World) -> None:
     assert "time, after " in left
 
 
+def test_an_id_with_commands_for_a_terminal_is_shown_and_not_obeyed(world: World) -> None:
+    contact = "\x1b[31m\x9b2J\u202eevil\x7f"
+    world.run("send", "-", stdin=track(contact, "Order Completed"))
+    log = world.folder / "nasty.log"
+    watching = world.start("tail", "--from-beginning", "--json", "--contact", contact, log=log)
+    until(lambda: log.read_bytes().endswith(b"\n"), log)
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(30) == 130
+    assert json.loads(log.read_bytes())["userId"] == contact
+    told = world.run("explain", contact).stdout.decode()
+    assert all(line.isprintable() for line in [*log.read_text().splitlines(), *told.splitlines()])
+    done = world.run("explain", contact, "nothing\x1b[0m")
+    assert done.returncode == 1
+    assert done.stderr.decode().strip().isprintable()
+
+
+def test_an_argument_that_is_no_text_is_one_line(world: World) -> None:
+    done = world.run("explain", "\udcff")
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_explain_says_why_what_would_change_it_and_when_it_changes_by_itself(world: World) -> None:
     world.run(
         "send",

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from rules.step import Transition
-from streams.cli.transition_lines import evidence, printable, roughly, transition_line, why
+from streams.cli.transition_lines import evidence, printable, printable_json, roughly, transition_line, why
 from streams.wire import encode
 
 
@@ -81,3 +81,24 @@ def test_durations_are_short(duration_ms: int, told: str) -> None:
 
 def test_what_events_say_cannot_move_the_cursor() -> None:
     assert printable("u\x1b[2J\n\u202e") == "u\\x1b[2J\\n\\u202e"
+
+
+NASTY = "\x1b[31m\x9b2J\x07\u202e\x7f\u2028\n\U000e0001"
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_nothing_of_a_record_reaches_a_terminal_as_a_command(foreign: bool) -> None:
+    found = published(contact_id=NASTY, evidence=[(f"did {NASTY}", NASTY, True)])
+    if foreign:  # A record that is not ours
+        found["properties"] = {"audience_key": NASTY, NASTY: True}
+    line = transition_line(found, NASTY if foreign else "10:00")
+    assert click.unstyle(line).isprintable()
+
+
+def test_json_for_a_terminal_says_the_same_without_commands() -> None:
+    value = {"a": [NASTY, "é\U0001f600"], NASTY: 1}
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    told = printable_json(text)
+    assert told.isprintable()
+    assert json.loads(told) == value
+    assert printable_json('{"é":1}') == '{"é":1}'
