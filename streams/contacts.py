@@ -1,6 +1,6 @@
 """One partition's contacts in memory, and what a piece of work does to them. No I/O: the lane does that."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rules.contact import Contact
@@ -28,12 +28,25 @@ class Contacts:
     What is here may be ahead of the store while a commit is on its way; if that is not done, ``forget`` it.
     """
 
-    def __init__(self, step: Step, epoch: int, change: Change | None, capacity: int) -> None:
+    def __init__(
+        self,
+        step: Step,
+        epoch: int,
+        change: Change | None,
+        capacity: int,
+        capacity_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
+        """``capacity_bytes`` bounds them by the size of their records as stored; in memory they take several times
+        that. So a few with very much to remember do not take the place of many."""
         self._step = step
         self._epoch = epoch
         self._change = change
         self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
         self._contacts: dict[str, Contact] = {}
+        self._sizes: dict[str, int] = {}
+        """Of the records as they were last read or written."""
+        self._size = 0
 
     def missing(self, ids: Iterable[str]) -> list[str]:
         """Those of the contacts that are not in memory, each once."""
@@ -53,6 +66,7 @@ class Contacts:
                 continue
             contact, epoch = decode_record(contact_id, record)
             self._contacts[contact_id] = contact
+            self._measure({contact_id: record})
             if self._change is not None and epoch != self._epoch:
                 wake_ms = contact.wake_ms
                 if self._step.redefine(contact, self._change, work.transitions):
@@ -84,7 +98,15 @@ class Contacts:
     def records(self, work: Work) -> dict[str, bytes]:
         """The records to store."""
         epoch, contacts = self._epoch, self._contacts
-        return {contact_id: encode_record(contacts[contact_id], epoch) for contact_id in work.changed}
+        found = {contact_id: encode_record(contacts[contact_id], epoch) for contact_id in work.changed}
+        self._measure(found)
+        return found
+
+    def _measure(self, records: Mapping[str, bytes]) -> None:
+        sizes = self._sizes
+        self._size -= sum([sizes.get(contact_id, 0) for contact_id in records])
+        sizes.update(zip(records, map(len, records.values()), strict=True))
+        self._size += sum(map(len, records.values()))
 
     def wakes(self, work: Work) -> dict[str, int | None]:
         """The wakes to store: those that are not what is stored."""
@@ -97,10 +119,14 @@ class Contacts:
 
     def settle(self) -> None:
         """Makes room, the longest known contacts first, where there are more than the capacity."""
-        excess = len(self._contacts) - self._capacity
-        if excess > 0:
-            for contact_id in list(self._contacts)[: excess + self._capacity // 10]:
-                del self._contacts[contact_id]
+        if len(self._contacts) <= self._capacity and self._size <= self._capacity_bytes:
+            return
+        most, most_bytes = self._capacity - self._capacity // 10, self._capacity_bytes * 9 // 10
+        for contact_id in list(self._contacts):
+            if len(self._contacts) <= most and self._size <= most_bytes:
+                return
+            del self._contacts[contact_id]
+            self._size -= self._sizes.pop(contact_id, 0)
 
     def changes_done(self) -> None:
         """Every stored contact has been brought through the change of definitions."""
@@ -109,6 +135,8 @@ class Contacts:
     def forget(self) -> None:
         """Drops all contacts: what is stored is right."""
         self._contacts.clear()
+        self._sizes.clear()
+        self._size = 0
 
 
 def memberships(transitions: Iterable[Transition]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

@@ -83,13 +83,18 @@ class FloodGate:
 
     def admit(self, parts: Iterable[Part]) -> Stretch:
         """What a batch adds to the window. Raises Flooded where it must not be taken now."""
+        records, dead = self.added_by(parts)
+        if dead > self._limit.share * records and self.share > self._limit.share:
+            raise Flooded(self._partition, self._why(records, dead))
+        return Stretch(records, dead)
+
+    def added_by(self, parts: Iterable[Part]) -> Stretch:
+        """What is taken adds to the window."""
         records = dead = 0
         for part in parts:
             if part.offset >= self._passed.get(part.topic, 0):
                 records += part.records
                 dead += sum(part.rejected.values())
-        if dead > self._limit.share * records and self.share > self._limit.share:
-            raise Flooded(self._partition, self._why(records, dead))
         return Stretch(records, dead)
 
     def stored_after(self, added: Stretch) -> bytes | None:

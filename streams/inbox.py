@@ -222,4 +222,10 @@ def _until(records: Sequence[ConsumerRecord], limit_ms: float, future_ms: int) -
 
 
 def _size(records: Sequence[ConsumerRecord]) -> int:
-    return sum([record.serialized_value_size for record in records])
+    """In bytes, whatever part of a record is large."""
+    size = 0
+    for record in records:
+        size += record.serialized_value_size + record.serialized_key_size
+        for _, value in record.headers:
+            size += len(value or b"")
+    return size

@@ -31,6 +31,8 @@ class Taken:
     """What a batch holds, in its order."""
 
     events: list[Event] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    """Of each of the events; empty where they are of several topics."""
     forwards: list[Output] = field(default_factory=list)
     dead_letters: list[Output] = field(default_factory=list)
     rejected: dict[str, int] = field(default_factory=dict)
@@ -52,6 +54,7 @@ def together(parts: Iterable[Taken]) -> Taken:
         rejected.update(taken.rejected)
     return Taken(
         list(heapq.merge(*(taken.events for taken in every), key=attrgetter("received_ms"))),
+        [],
         [output for taken in every for output in taken.forwards],
         [output for taken in every for output in taken.dead_letters],
         rejected,
@@ -100,6 +103,7 @@ class Intake:
                 self._bury(topic, record, event, received_ms, now_ms, taken)
             elif sent_on or self._belongs_here(event.contact_id, record.key, is_home):
                 taken.events.append(event)
+                taken.offsets.append(record.offset)
             else:
                 taken.forwards.append(self._forward(topic, record, event))
         return taken

@@ -16,10 +16,11 @@ from rules.catalog import Catalog
 from rules.event import Event
 from rules.step import Step
 from streams.contacts import Contacts, Work, memberships
-from streams.flood import WINDOW_FIELD, Flooded, FloodGate, FloodLimit, Part, Stretch
+from streams.flood import WINDOW_FIELD, Flooded, FloodGate, FloodLimit, Stretch
 from streams.intake import Intake, Record, Taken, together
 from streams.observer import Observer
 from streams.outbox import Entry, Output, Publisher, PublishFailed, decode_entry, encode_entry, unpublished
+from streams.portions import as_parts, divided
 from streams.redefinition import META_FIELD, Epoch, next_epoch
 from streams.store import Commit, ContactStore, PartitionMoved, StoreUnavailable
 from streams.topics import TopicNames
@@ -50,6 +51,9 @@ class Deployment:
     """How many contacts a lane keeps in memory at most."""
     chunk: int = 500
     """How many due contacts, or contacts after a change of definitions, are taken between two batches."""
+    most_transitions: int = 2_000
+    """From how many transitions on they are committed and published, before the next event of the batch is taken: so
+    what is in memory, in the outbox and in one command is bounded, whatever follows from a batch."""
     flood: FloodLimit = FloodLimit()  # noqa: RUF009 - it is frozen
     longest_pause_ms: int = 5_000
     """The longest pause between two tries of what the store or the broker could not do."""
@@ -97,8 +101,8 @@ class Lane:
         async with self._guarded():
             fresh = {topic: self._fresh(topic, of_topic) for topic, of_topic in records.items()}
             fresh = {topic: of_topic for topic, of_topic in fresh.items() if of_topic}
-            if fresh:
-                await self._take(fresh)
+            while fresh:
+                fresh = await self._take(fresh)
 
     def _fresh(self, topic: str, records: Sequence[Record]) -> Sequence[Record]:
         expected = self._offsets.get(topic)
@@ -125,13 +129,11 @@ class Lane:
     def _wakes_due(self) -> bool:
         return self.next_wake_ms is not None and self.next_wake_ms < self.clock_ms
 
-    async def _take(self, records: Mapping[str, Sequence[Record]]) -> None:
+    async def _take(self, records: Mapping[str, Sequence[Record]]) -> dict[str, Sequence[Record]]:
+        """Takes as many of the records as may be taken at once, and returns the others."""
         on, offsets = self._on, self._offsets
         now_ms = on.wall_ms()
-        parts = {
-            topic: self._intake.take(topic, of_topic, now_ms, self._contacts.knows)
-            for topic, of_topic in records.items()
-        }
+        parts = self._sorted(records, now_ms)
         added = self._admit(records, parts)
         taken = together(parts.values())
         if taken.forwards:
@@ -139,7 +141,13 @@ class Lane:
             await self._publish(taken.forwards)
         work = Work(self.clock_ms)
         await self._bring_in((event.contact_id for event in taken.events), work)
-        self._fold(taken.events, work)
+        folded = self._fold(taken.events, work)
+        rest: dict[str, Sequence[Record]] = {}
+        if folded < len(taken.events):
+            records, rest = divided(records, parts, folded)
+            parts = self._sorted(records, now_ms)
+            added = self._gate.added_by(as_parts(records, parts))
+            taken = together(parts.values())
         outputs = [*self._transitions(work), *taken.dead_letters]
         commit = self._commit(work, outputs)
         commit.offsets = {
@@ -157,27 +165,36 @@ class Lane:
         if self._gate.keep(added):
             on.observer.flood(self.partition, self._gate.share, None)
         on.observer.batch(self.partition, sum(map(len, records.values())), taken, work)
+        return rest
+
+    def _sorted(self, records: Mapping[str, Sequence[Record]], now_ms: int) -> dict[str, Taken]:
+        return {
+            topic: self._intake.take(topic, of_topic, now_ms, self._contacts.knows)
+            for topic, of_topic in records.items()
+        }
 
     def _admit(self, records: Mapping[str, Sequence[Record]], parts: Mapping[str, Taken]) -> Stretch:
         """What the batch adds to the window of dead letters. Raises Flooded where there are too many."""
         try:
-            return self._gate.admit(
-                Part(topic, records[topic][0].offset, len(records[topic]), part.rejected)
-                for topic, part in parts.items()
-            )
+            return self._gate.admit(as_parts(records, parts))
         except Flooded as flooded:
             self._on.observer.flood(self.partition, self._gate.share, flooded.why)
             raise
 
-    def _fold(self, events: Sequence[Event], work: Work) -> None:
+    def _fold(self, events: Sequence[Event], work: Work) -> int:
+        """Takes events until enough transitions follow from them; returns how many."""
+        transitions, most = work.transitions, self._on.most_transitions
         take, delay_ms = self._contacts.take, self._on.wake_delay_ms
-        late = 0
-        for event in events:
+        late = count = 0
+        for count, event in enumerate(events, start=1):  # noqa: B007
             # So far behind the clock, time may have moved the contact in the event's absence.
             late += event.received_ms < work.clock_ms - delay_ms
             take(event, work)
+            if len(transitions) >= most:
+                break
         if late:
             self._on.observer.late(self.partition, late)
+        return count
 
     async def _bring_in(self, ids: Iterable[str], work: Work) -> None:
         missing = self._contacts.missing(ids)
@@ -190,14 +207,18 @@ class Lane:
         due = [contact_id for contact_id, _ in await self._persist(self._due)]
         work = Work(clock_ms)
         await self._bring_in(due, work)
+        done = []
         for contact_id in due:
             self._contacts.wake(contact_id, work)
+            done.append(contact_id)
+            if len(work.transitions) >= on.most_transitions:
+                break
         outputs = self._transitions(work)
         commit = self._commit(work, outputs)
         # Whatever is stored of a due contact has to go, or it would be due for ever.
-        commit.wakes.update((contact_id, self._contacts.wake_of(contact_id)) for contact_id in due)
+        commit.wakes.update((contact_id, self._contacts.wake_of(contact_id)) for contact_id in done)
         await self._finish(commit, outputs, work)
-        on.observer.woke(self.partition, len(due), work)
+        on.observer.woke(self.partition, len(done), work)
 
     def _due(self) -> Awaitable[list[tuple[str, int]]]:
         return self._on.store.due(self.partition, self.clock_ms, self._on.chunk)

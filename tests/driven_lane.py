@@ -106,6 +106,7 @@ class DrivenLane:
         topics: KeptTopics | None = None,
         cached_contacts: int = 1000,
         chunk: int = 500,
+        most_transitions: int = 2000,
     ) -> None:
         self.topics = topics or KeptTopics()
         self._deployment = Deployment(
@@ -119,6 +120,7 @@ class DrivenLane:
             wall_ms=lambda: 4_000_000_000_000,
             cached_contacts=cached_contacts,
             chunk=chunk,
+            most_transitions=most_transitions,
         )
         self.lane = Lane(PARTITION, self._deployment)
 

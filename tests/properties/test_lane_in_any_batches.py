@@ -44,6 +44,7 @@ async def _driven(lane: DrivenLane, records: list[Any], cuts: list[tuple[int, st
     _cuts(),
     st.sampled_from((1, 2, 1000)),
     st.sampled_from((1, 500)),
+    st.sampled_from((1, 2, 2000)),
 )
 def test_batches_restarts_and_small_caches_change_nothing(
     catalog: layered.Catalog,
@@ -51,10 +52,17 @@ def test_batches_restarts_and_small_caches_change_nothing(
     cuts: list[tuple[int, str]],
     cached: int,
     chunk: int,
+    most: int,
 ) -> None:
     segments, groups = engine.accepted_together(*catalog)
     assume(segments)
-    lane = DrivenLane(engine.catalog_of(segments, groups), MemoryStore(), cached_contacts=cached, chunk=chunk)
+    lane = DrivenLane(
+        engine.catalog_of(segments, groups),
+        MemoryStore(),
+        cached_contacts=cached,
+        chunk=chunk,
+        most_transitions=most,
+    )
     asyncio.run(_driven(lane, records, cuts))
     assert lane.topics.transitions() == engine.replayed(segments, records, None, groups).transitions
     assert lane.topics.dead_letters() == [reason for reason in map(read, records) if isinstance(reason, str)]
