@@ -34,7 +34,7 @@ class Contacts:
         epoch: int,
         change: Change | None,
         capacity: int,
-        capacity_bytes: int = 64 * 1024 * 1024,
+        capacity_bytes: int = 32 * 1024 * 1024,
     ) -> None:
         """``capacity_bytes`` bounds them by the size of their records as stored; in memory they take several times
         that. So a few with very much to remember do not take the place of many."""
