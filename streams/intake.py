@@ -31,8 +31,6 @@ class Taken:
     """What a batch holds, in its order."""
 
     events: list[Event] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
-    """Of each of the events; empty where they are of several topics."""
     forwards: list[Output] = field(default_factory=list)
     dead_letters: list[Output] = field(default_factory=list)
     rejected: dict[str, int] = field(default_factory=dict)
@@ -41,6 +39,8 @@ class Taken:
     """Records that were sent on twice, and are dropped."""
     forwarded: dict[int, int] | None = None
     """Source partition -> offset of the last record sent on from it; None: as before."""
+    offsets: list[int] = field(default_factory=list)
+    """Of each of the events; empty where they are of several topics."""
 
 
 def together(parts: Iterable[Taken]) -> Taken:
@@ -54,7 +54,6 @@ def together(parts: Iterable[Taken]) -> Taken:
         rejected.update(taken.rejected)
     return Taken(
         list(heapq.merge(*(taken.events for taken in every), key=attrgetter("received_ms"))),
-        [],
         [output for taken in every for output in taken.forwards],
         [output for taken in every for output in taken.dead_letters],
         rejected,

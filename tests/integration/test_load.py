@@ -202,7 +202,7 @@ async def test_wakes_that_are_all_due_at_one_moment_do_not_hold_up_events(
         {"key": "asked", "when": {"did": "F"}},
     )
     installation = install(segments=segments, clock="wall")
-    due_ms = int(time.time() * 1000) + 20_000 + int(20_000 * (SCALE - 1) / 9)
+    due_ms = int(time.time() * 1000) + 12_000 + int(30_000 * (SCALE - 1) / 9)
     await _store_members(installation, segments, count, due_ms)
     installation.worker().start()
     memory = Memory(pid(installation))
