@@ -33,6 +33,11 @@ QUIET_MS = 200
 """How long the broker holds a fetch that brings nothing. A partition that is released waits for this at most."""
 MAX_RECORDS = 4000
 """How many records one poll hands on."""
+MAX_BYTES = 8 * 1024 * 1024
+"""How much one poll hands on. What a fetch brings may be a thousand times as much when it is unpacked, and is unpacked
+only as it is taken."""
+FEWEST, MOST = 16, 250
+"""After how many records it is looked how much they are."""
 ANSWER_MS = 25_000
 """How long a request may take: more than a rebalance does in which a member is missed, as joining the group waits for
 its session to run out; not much more, as a connection to a broker that went away may be noticed by this alone."""
@@ -110,9 +115,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             raise ConsumerStoppedError
         try:
             with fetcher._subscriptions.fetch_context():
-                fetched = await fetcher.fetched_records(
-                    None, timeout=self._patience_s, max_records=MAX_RECORDS
-                )
+                fetched = await _fetched(fetcher, self._patience_s)
         except KafkaError as error:
             logger.warning("Kafka does not let us read: %s; trying again", error or type(error).__name__)
             await asyncio.sleep(1)
@@ -231,6 +234,28 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = subscription and subscription.assignment
         return assignment and assignment.state_value(tp)
+
+
+async def _fetched(fetcher: Any, patience_s: float) -> dict[TopicPartition, list[ConsumerRecord]]:
+    """What has come, up to the bounds of a poll; waits for it for a moment. Raises KafkaError."""
+    found: dict[TopicPartition, list[ConsumerRecord]] = {}
+    count, size, step = 0, 0, FEWEST
+    while count < MAX_RECORDS and size < MAX_BYTES:
+        try:
+            some = await fetcher.fetched_records(None, timeout=0 if found else patience_s, max_records=step)
+        except KafkaError:
+            if not found:
+                raise
+            break  # it will come again, and what has been taken would not
+        if not some:
+            break
+        for tp, records in some.items():
+            found.setdefault(tp, []).extend(records)
+            count += len(records)
+            size += sum([record.serialized_value_size for record in records])
+        # Half as many as would be enough, by what those before them were.
+        step = min(max((MAX_BYTES - size) * count // (2 * size + 1), FEWEST), MOST)
+    return found
 
 
 def _place(tp: TP, offset: int | None, begin: int, end: int) -> int:

@@ -19,6 +19,8 @@ from streams.wire import received_time
 
 MOST_RECORDS = 1000
 """How many records of a topic a lane is given at once."""
+MOST_BYTES = 4 * 1024 * 1024
+"""How many bytes, but for the last record: what becomes of them takes several times as much."""
 FULL_RECORDS = 3000
 FULL_BYTES = 8 * 1024 * 1024
 """From where on a topic of the partition is not fetched any more, until the lane has taken half of it."""
@@ -81,7 +83,7 @@ class _Source:
         self.size += _size(batch.records)
 
     def oldest(self) -> Part:
-        """Takes out what is oldest, as one part of at most ``MOST_RECORDS``."""
+        """Takes out what is oldest, as one part of at most ``MOST_RECORDS`` and ``MOST_BYTES``."""
         part = self.parts.popleft()
         if self.parts:
             records, end = list(part.records), part.end
@@ -90,7 +92,7 @@ class _Source:
                 records.extend(part.records)
                 end = part.end
             part = Part(self.topic, records, end)
-        return self.first(part, MOST_RECORDS)
+        return self.first(part, MOST_RECORDS if self.size <= MOST_BYTES else _fitting(part.records))
 
     def first(self, part: Part, count: int) -> Part:
         """Puts back what is beyond so many records of a part that was taken out."""
@@ -219,6 +221,16 @@ def _until(records: Sequence[ConsumerRecord], limit_ms: float, future_ms: int) -
             return count, latest_ms
         latest_ms = max(latest_ms, received_ms)
     return len(records), latest_ms
+
+
+def _fitting(records: Sequence[ConsumerRecord]) -> int:
+    """How many are given out at once, at least one."""
+    size = 0
+    for count, record in enumerate(records[:MOST_RECORDS]):
+        size += _size([record])
+        if size > MOST_BYTES:
+            return count + 1
+    return MOST_RECORDS
 
 
 def _size(records: Sequence[ConsumerRecord]) -> int:

@@ -116,6 +116,7 @@ class _LaneOpener:
             wall_ms=wall_ms,
             max_future_skew_ms=settings.max_future_skew_ms,
             wake_delay_ms=settings.wake_delay_ms,
+            cached_contacts=settings.cached_contacts,
             flood=FloodLimit(settings.flood_share, settings.flood_window),
         )
 

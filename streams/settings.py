@@ -139,6 +139,11 @@ class Settings(BaseModel):
         1000,
         description="How many latest records these are; where there have been fewer, the missing ones count as good",
     )
+    cached_contacts: Annotated[int, BeforeValidator(values.whole_number(1, 10_000_000))] = Field(
+        50_000,
+        description="How many contacts of each partition a worker keeps in memory, at a few KB each; fewer where their records "
+        "are large",
+    )
     metrics_host: Host = Field("127.0.0.1", description="Address of the metrics and health endpoints")
     metrics_port: Annotated[int, BeforeValidator(values.whole_number(0, 65535))] = Field(
         9464, description="Port of the metrics and health endpoints; 0: none"
