@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streams.clock import Clock
 from streams.fetching import Batch
-from streams.inbox import FULL_RECORDS, MOST_RECORDS, Gap, Inbox, Part
+from streams.inbox import FULL_BYTES, FULL_RECORDS, MOST_BYTES, MOST_RECORDS, Gap, Inbox, Part
 
 EVENTS, BY_CONTACT = TOPICS = ("events", "by-contact")
 NOW_MS = 1_000_000
@@ -95,6 +95,30 @@ def test_a_large_batch_is_given_out_in_parts(inbox: Inbox) -> None:
     while parts := inbox.take():
         ends.append(parts[0].end)
     assert ends == [MOST_RECORDS, 2 * MOST_RECORDS, 2 * MOST_RECORDS + 4]
+
+
+def test_large_records_are_given_out_few_at_a_time_and_each_once(inbox: Inbox) -> None:
+    size = 256 * 1024
+    inbox.put(_zeros(0, 20, size=size))
+    inbox.put(_zeros(20, 20, size=size))
+    inbox.put(_zeros(40, 1, size=2 * MOST_BYTES))
+    given_out, offsets = [], []
+    while parts := inbox.take():
+        given_out.append(sum(record.serialized_value_size for record in parts[0].records))
+        offsets += [record.offset for record in parts[0].records]
+    assert offsets == list(range(41))
+    assert max(given_out[:-1]) <= MOST_BYTES + size
+    assert inbox.records == 0
+
+
+def test_keys_and_headers_count_as_much_as_values(inbox: Inbox, flow: _Flow) -> None:
+    key = ConsumerRecord(EVENTS, 0, 0, 0, 1, None, b"", None, FULL_BYTES // 2, 10, ())
+    header = ConsumerRecord(
+        EVENTS, 0, 1, 0, 1, None, b"", 0, 0, 10, (("h", bytes(FULL_BYTES // 2)), ("n", None))
+    )
+    for record in (key, header):
+        inbox.put(Batch(TP(EVENTS, 0), 1, record.offset, record.offset + 1, [record], {BY_CONTACT: 0}))
+    assert flow.calls == [("hold", EVENTS)]
 
 
 def test_no_topic_runs_ahead_of_what_waits_of_the_other(inbox: Inbox) -> None:
