@@ -218,7 +218,14 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
         """The offset after the last record of each partition, asked from the broker."""
         ends = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in tps])
-        return {TP(*tp): end for tp, end in ends.items()}
+        return {TP(*tp): self._end(TP(*tp), end) for tp, end in ends.items()}
+
+    def _end(self, tp: TP, end: int) -> int:
+        """Where the records end: not behind the mark of a transaction, which would count as one that waits for ever."""
+        mark, state = self._marks.get(tp), self._state_of(tp)
+        if mark is None or state is None or not state.has_valid_position:
+            return end
+        return mark.end if mark.end < end <= state.position else end
 
     async def tell(self, offsets: Mapping[TP, int]) -> None:
         """Commits offsets to the group. Nothing depends on it but those who look at the group's lag."""
