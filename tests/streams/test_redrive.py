@@ -4,12 +4,12 @@ import asyncio
 import json
 import os
 import subprocess
-import time
+from asyncio.subprocess import DEVNULL
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from streams.connections import KafkaConnection
 from streams.intake import Intake
@@ -53,6 +53,12 @@ class World:
         places = [TopicPartition(self.topics.events, number) for number in range(PARTITIONS)]
         async with reading(self.connection) as consumer:
             return [record async for record in up_to_the_end(consumer, places)]
+
+    async def written(self) -> int:
+        """How much of the events topic is written, committed or not."""
+        places = [TopicPartition(self.topics.events, number) for number in range(PARTITIONS)]
+        async with AIOKafkaConsumer(bootstrap_servers=self.connection.address) as consumer:
+            return sum((await consumer.end_offsets(places)).values())
 
     async def redrive(self, selection: Selection = ALL, *, dry_run: bool = False) -> Redriven:
         return await redrive(self.connection, self.topics, selection, dry_run=dry_run)
@@ -152,17 +158,22 @@ async def test_killed_and_run_by_several_at_a_time_each_goes_back_once(world: Wo
     count = 6000
     await world.bury(*broken(0, count))
     await world.bury(*broken(0, count), partition=1)
-
-    def run_and_kill(delay_s: float) -> None:
-        with subprocess.Popen(
-            command("redrive"), cwd=tmp_path, env=environment(**world.settings),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        ) as killed:  # fmt: skip
-            time.sleep(delay_s)
-            killed.kill()
-
-    for delay_s in (0.9, 1.1, 1.3):
-        await asyncio.to_thread(run_and_kill, delay_s)
+    for _ in range(3):
+        before = await world.written()
+        killed = await asyncio.create_subprocess_exec(
+            *command("redrive"),
+            cwd=tmp_path,
+            env=environment(**world.settings),
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+        )
+        # In the middle of it: what it has sent and not committed is there, too.
+        while await world.written() == before:
+            assert killed.returncode is None
+        assert killed.returncode is None
+        killed.kill()
+        await killed.wait()
+    assert await world.written() < 2 * count
     runs = [asyncio.create_task(world.redrive()) for _ in range(3)]
     results = await asyncio.gather(*runs, return_exceptions=True)
     assert all(isinstance(each, Redriven | RedriveFailed) for each in results), results
