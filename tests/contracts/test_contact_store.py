@@ -97,6 +97,20 @@ async def test_a_commit_shows_in_all_its_parts(owner: Owner, store: ContactStore
     }
 
 
+async def test_what_is_noted_is_found_by_whoever_takes_the_partition_and_takes_nothing_from_its_owner(
+    owner: Owner, store: ContactStore
+) -> None:
+    state = await store.peek(PARTITION)
+    await store.note(PARTITION, "word", b"\x00\xff")
+    await store.note(PARTITION, "word", b"\xffagain")
+    noted = await store.peek(PARTITION)
+    assert noted.meta == state.meta | {"word": b"\xffagain"}
+    assert (noted.fence, noted.offsets, noted.clock_ms) == (state.fence, state.offsets, state.clock_ms)
+    assert (await store.peek(PARTITION + 1)).meta == {}
+    await store.commit(owner.batch(meta={"own": b"1"}))
+    assert (await store.take(PARTITION)).meta == {"word": b"\xffagain", "own": b"1"}
+
+
 async def test_a_later_commit_goes_on_from_the_one_before(owner: Owner, store: ContactStore) -> None:
     await store.commit(
         owner.batch(
