@@ -18,7 +18,16 @@ from rules.step import Step
 from streams.contacts import Contacts, Work, memberships
 from streams.intake import Intake, Record, together
 from streams.observer import Observer
-from streams.outbox import Entry, Output, Publisher, PublishFailed, decode_entry, encode_entry, unpublished
+from streams.outbox import (
+    Entry,
+    Output,
+    OwnPublisher,
+    Publisher,
+    PublishFailed,
+    decode_entry,
+    encode_entry,
+    unpublished,
+)
 from streams.redefinition import META_FIELD, Epoch, next_epoch
 from streams.store import Commit, ContactStore, PartitionMoved, StoreUnavailable
 from streams.topics import TopicNames
@@ -38,11 +47,14 @@ class Deployment:
     catalog: Catalog
     store: ContactStore
     publisher: Publisher
+    """Publishes what is sent on to other partitions, and without ``own_publisher`` everything."""
     topics: TopicNames
     partitions: int
     observer: Observer
     wall_ms: Callable[[], int]
     """The wall clock, UTC since 1970."""
+    own_publisher: Callable[[int], OwnPublisher] | None = None
+    """Makes a publisher for one partition's lane, which shuts out those of earlier lanes."""
     max_future_skew_ms: int = 300_000
     wake_delay_ms: int = 500
     cached_contacts: int = 50_000
@@ -62,6 +74,8 @@ class Lane:
         """The earliest stored wake, in milliseconds UTC."""
         self.clock_ms = NO_CLOCK_MS
         self._on = deployment
+        self._own = None if deployment.own_publisher is None else deployment.own_publisher(partition)
+        self._outlet: Publisher = deployment.publisher if self._own is None else self._own
         self._lock = asyncio.Lock()
         self._intake = Intake(
             partition, deployment.topics, deployment.partitions, deployment.max_future_skew_ms
@@ -83,6 +97,11 @@ class Lane:
         async with self._lock:
             await self._begin()
             return dict(self._offsets)
+
+    async def close(self) -> None:
+        """Gives back what only this lane uses. It is not to be used any more."""
+        if self._own is not None:
+            await self._own.stop()
 
     async def handle(self, records: Mapping[str, Sequence[Record]]) -> None:
         """Takes fetched records of one source topic or of both, each topic's in order, and all of them in the order of
@@ -131,7 +150,7 @@ class Lane:
         )
         if taken.forwards:
             # Before the commit, so that none is lost; whoever reads them drops those that come twice.
-            await self._publish(taken.forwards)
+            await self._publish(taken.forwards, publisher=on.publisher)
         work = Work(self.clock_ms)
         await self._bring_in((event.contact_id for event in taken.events), work)
         self._fold(taken.events, work)
@@ -208,7 +227,7 @@ class Lane:
         await self._publish([output for entry in entries for output in entry.outputs], entries, checked=True)
         self._published = outbox[-1][0] if outbox else 0
         places = [(topic, self.partition) for topic in (topics.transitions, topics.dead_letters)]
-        ends = await self._persist(lambda: self._on.publisher.ends(places))
+        ends = await self._persist(lambda: self._outlet.ends(places))
         self._tails = {topic: offset for (topic, _), offset in ends.items()}
 
     async def _adopt_definitions(self, stored: bytes | None) -> None:
@@ -259,11 +278,16 @@ class Lane:
         self._contacts.settle()
 
     async def _publish(
-        self, outputs: Sequence[Output], entries: Sequence[Entry] = (), *, checked: bool = False
+        self,
+        outputs: Sequence[Output],
+        entries: Sequence[Entry] = (),
+        *,
+        publisher: Publisher | None = None,
+        checked: bool = False,
     ) -> None:
         """Publishes until all is acknowledged. ``entries``: what to look for in the topics before trying again, or
         with ``checked`` before the first try."""
-        publisher, left, pause = self._on.publisher, outputs, Pauses(self._on.longest_pause_ms)
+        publisher, left, pause = publisher or self._outlet, outputs, Pauses(self._on.longest_pause_ms)
         while left:
             try:
                 if checked and entries:

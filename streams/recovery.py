@@ -63,6 +63,8 @@ class TailReader:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 fetch_max_wait_ms=100,
+                # What was undone never arrived; and the end is that of what is decided.
+                isolation_level="read_committed",
             )
             try:
                 await consumer.start()

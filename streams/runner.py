@@ -60,6 +60,10 @@ class Lane(Protocol):
         """Moves the clock (None: leaves it), and does a part of what is due."""
         ...
 
+    async def close(self) -> None:
+        """Gives back what only this lane uses."""
+        ...
+
 
 class Reader(Protocol):
     """What a runner needs of ``streams.batches.BatchConsumer``."""
@@ -155,6 +159,12 @@ class LaneRunner:
     async def _live(self) -> None:
         """One lane's life, until it fails or the partition is given up."""
         lane = self._make_lane(self.partition)
+        try:
+            await self._drive(lane)
+        finally:
+            await lane.close()
+
+    async def _drive(self, lane: Lane) -> None:
         epoch = next(_epochs)
         self._inbox.open(epoch, list(self._tps))
         offsets = await lane.start()

@@ -57,6 +57,13 @@ class ClockSource(StrEnum):
     EVENTS = "events"
 
 
+class Delivery(StrEnum):
+    """What becomes of a transition that a paused worker publishes after another has its partition."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    EXACTLY_ONCE = "exactly_once"
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -121,6 +128,12 @@ class Settings(BaseModel):
     clock: Annotated[ClockSource, BeforeValidator(values.one_of(ClockSource))] = Field(
         ClockSource.WALL,
         description="`wall`: once everything is read, time goes on by the wall clock; `events`: received times alone move it",
+    )
+    delivery: Annotated[Delivery, BeforeValidator(values.one_of(Delivery))] = Field(
+        Delivery.AT_LEAST_ONCE,
+        description="`exactly_once`: transitions and dead letters are published in Kafka transactions, so that a worker that was "
+        "paused past its session cannot publish any more; the same for all workers of a group. `at_least_once`: it may "
+        "repeat some, under the same `messageId`",
     )
     max_future_skew_ms: Annotated[int, BeforeValidator(values.duration(0, 365 * _DAY_MS))] = Field(
         300_000,

@@ -14,8 +14,9 @@ from streams.connections import KafkaConnection, knock
 from streams.errors import RetryLater, StreamsError
 from streams.metrics import Metrics
 from streams.paced import paced
+from streams.producers import Observe
 from streams.progress import Progress
-from streams.publisher import KafkaPublisher, Observe
+from streams.publisher import KafkaPublisher
 from streams.runner import Lane
 from streams.settings import ClockSource, Settings
 from streams.standings import Standings

@@ -145,7 +145,9 @@ class Installation:
     @asynccontextmanager
     async def _looking_at(self, topic: str) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
         places = [TopicPartition(topic, number) for number in range(self.partitions)]
-        async with AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False) as consumer:
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self.kafka, enable_auto_commit=False, isolation_level="read_committed"
+        ) as consumer:
             consumer.assign(places)
             await consumer.seek_to_beginning(*places)
             yield consumer, places

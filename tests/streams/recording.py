@@ -90,6 +90,9 @@ class RecordingLane:
         self._storage.ticks[self._partition].append(clock_ms)
         self.next_wake_ms = None
 
+    async def close(self) -> None:
+        """It has nothing of its own."""
+
 
 @asynccontextmanager
 async def worker(

@@ -8,7 +8,7 @@ import aiokafka
 import faust
 import pytest
 from aiokafka.consumer import fetcher, group_coordinator, subscription_state
-from aiokafka.producer import message_accumulator, sender
+from aiokafka.producer import message_accumulator, sender, transaction_manager
 from faust.app.base import App, BootStrategy
 from faust.tables.manager import TableManager
 from faust.transport import consumer
@@ -80,7 +80,8 @@ def test_what_is_called_is_still_there(owner: type, names: list[str]) -> None:
         (aiokafka.AIOKafkaConsumer.__init__, ["_subscription"]),
         (aiokafka.AIOKafkaConsumer.start, ["_fetcher", "_coordinator"]),
         (group_coordinator.GroupCoordinator.__init__, ["_coordination_task"]),
-        (aiokafka.AIOKafkaProducer.__init__, ["_message_accumulator", "_sender"]),
+        (aiokafka.AIOKafkaProducer.__init__, ["_message_accumulator", "_sender", "_txn_manager"]),
+        (transaction_manager.TransactionManager.__init__, ["_transaction_waiter"]),
         (message_accumulator.MessageAccumulator.__init__, ["_batches", "_pending_batches"]),
         (message_accumulator.MessageBatch.__init__, ["future", "_drain_waiter"]),
         (consumer.Consumer.__init__, ["can_resume_flow", "suspend_flow"]),

@@ -55,6 +55,9 @@ class FileLane:
     async def tick(self, clock_ms: int | None) -> None:
         """Nothing is due."""
 
+    async def close(self) -> None:
+        """It has nothing of its own."""
+
 
 def taken(path: Path) -> list[tuple[str, int, str]]:
     """What is in a lane's file; a last line that was cut off does not count."""
