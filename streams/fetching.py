@@ -14,7 +14,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -213,8 +218,23 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             )
 
     async def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
-        """The offset after the last record of each partition, asked from the broker."""
-        ends = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in tps])
+        """The offset after the last record of each partition, asked from the broker.
+
+        Raises KafkaError, such as UnknownTopicOrPartitionError at once where a topic is gone.
+        """
+        consumer = self._ensure_consumer()
+        known = consumer._client.cluster
+        for topic in {tp.topic for tp in tps}:
+            if topic in known.unauthorized_topics:
+                await consumer._client.force_metadata_update()
+                raise TopicAuthorizationFailedError(
+                    f"Kafka does not let us read {topic}: allow READ and DESCRIBE"
+                )
+            if known.partitions_for_topic(topic) is None:
+                # So that it is noticed when it is there again: the client itself looks every few minutes.
+                await consumer._client.force_metadata_update()
+                raise UnknownTopicOrPartitionError(f"the topic {topic} does not exist any more: make it anew")
+        ends = await consumer.end_offsets([TopicPartition(*tp) for tp in tps])
         return {TP(*tp): end for tp, end in ends.items()}
 
     async def tell(self, offsets: Mapping[TP, int]) -> None:

@@ -73,6 +73,8 @@ class Lane:
         self.next_wake_ms: int | None = None
         """The earliest stored wake, in milliseconds UTC."""
         self.clock_ms = NO_CLOCK_MS
+        self.trouble: Exception | None = None
+        """What the store or the broker could not do, while it is tried again and again."""
         self._on = deployment
         self._own = None if deployment.own_publisher is None else deployment.own_publisher(partition)
         self._outlet: Publisher = deployment.publisher if self._own is None else self._own
@@ -287,7 +289,7 @@ class Lane:
     ) -> None:
         """Publishes until all is acknowledged. ``entries``: what to look for in the topics before trying again, or
         with ``checked`` before the first try."""
-        publisher, left, pause = publisher or self._outlet, outputs, Pauses(self._on.longest_pause_ms)
+        publisher, left, pause = publisher or self._outlet, outputs, Pauses(self, self._on)
         while left:
             try:
                 if checked and entries:
@@ -295,19 +297,23 @@ class Lane:
                 for (topic, partition), offset in (await publisher.publish(left)).items():
                     if partition == self.partition and topic in self._tails:
                         self._tails[topic] = offset
-                return
+                break
             except PublishFailed as error:
                 checked = True
-                await pause.after(error, self._on.observer, self.partition)
+                await pause.after(error)
+        pause.over()
 
     async def _persist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Calls the store, or the broker, until it answers."""
-        pause = Pauses(self._on.longest_pause_ms)
+        pause = Pauses(self, self._on)
         while True:
             try:
-                return await call()
+                answer = await call()
             except (StoreUnavailable, PublishFailed) as error:
-                await pause.after(error, self._on.observer, self.partition)
+                await pause.after(error)
+            else:
+                pause.over()
+                return answer
 
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:
@@ -347,15 +353,20 @@ class Lane:
 
 
 class Pauses:
-    """Pauses that double from 50 ms up to the longest."""
+    """Pauses between tries of a lane, that double from 50 ms up to the longest."""
 
-    def __init__(self, longest_ms: int) -> None:
-        self._next_ms, self._longest_ms = 50, longest_ms
+    def __init__(self, lane: Lane, on: Deployment) -> None:
+        self._lane, self._on, self._next_ms = lane, on, 50
 
-    async def after(
-        self, error: StoreUnavailable | PublishFailed, observer: Observer, partition: int
-    ) -> None:
-        """Waits, after telling the observer why."""
-        observer.retrying(partition, error)
+    async def after(self, error: StoreUnavailable | PublishFailed) -> None:
+        """Waits, after telling everybody why."""
+        self._lane.trouble = error
+        self._on.observer.retrying(self._lane.partition, error)
         await asyncio.sleep(self._next_ms / 1000)
-        self._next_ms = min(2 * self._next_ms, self._longest_ms)
+        self._next_ms = min(2 * self._next_ms, self._on.longest_pause_ms)
+
+    def over(self) -> None:
+        """It worked."""
+        if (error := self._lane.trouble) is not None:
+            self._lane.trouble = None
+            self._on.observer.recovered(self._lane.partition, error)

@@ -64,6 +64,7 @@ class Storage:
 class RecordingLane:
     def __init__(self, storage: Storage, partition: int) -> None:
         self.next_wake_ms: int | None = None
+        self.trouble: Exception | None = None
         self.has_work = False
         self._storage, self._partition = storage, partition
         self._fence = 0
