@@ -56,7 +56,10 @@ class Assignment:
             return None
         found = {}
         for number, runner in self.runners.items():
-            standstill = runner.standstill or self.unseen
+            standstill = runner.standstill
+            if standstill is None or (self.unseen is not None and standstill.reason is Reason.WAITS):
+                # Why it waits for a topic is better said so.
+                standstill = self.unseen or standstill
             position, lag = sum(runner.position.values()), sum(self.lags(runner).values())
             if standstill is None:
                 found[number] = Standing(position, lag)

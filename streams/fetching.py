@@ -101,6 +101,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             isolation_level="read_committed",
         )
 
+    async def on_thread_stop(self) -> None:
+        """Leaves the group, and closes the connections."""
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            # aiokafka cancels a fetch that waits for a broker that is away, and is then struck by that itself.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+
     def begin_assignment(self, assigned: Iterable[TP]) -> None:
         """Forgets the partitions of before, and holds the new ones until ``go_to``."""
         self._marks.clear()
@@ -227,14 +237,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         for topic in {tp.topic for tp in tps}:
             if topic in known.unauthorized_topics:
                 await consumer._client.force_metadata_update()
-                raise TopicAuthorizationFailedError(
-                    f"Kafka does not let us read {topic}: allow READ and DESCRIBE"
-                )
+                raise TopicAuthorizationFailedError(_forbidden(topic))
             if known.partitions_for_topic(topic) is None:
                 # So that it is noticed when it is there again: the client itself looks every few minutes.
                 await consumer._client.force_metadata_update()
                 raise UnknownTopicOrPartitionError(f"the topic {topic} does not exist any more: make it anew")
-        ends = await consumer.end_offsets([TopicPartition(*tp) for tp in tps])
+        try:
+            ends = await consumer.end_offsets([TopicPartition(*tp) for tp in tps])
+        except TopicAuthorizationFailedError as error:
+            topics = " and ".join(sorted({tp.topic for tp in tps}))
+            raise TopicAuthorizationFailedError(_forbidden(topics)) from error
         return {TP(*tp): end for tp, end in ends.items()}
 
     async def tell(self, offsets: Mapping[TP, int]) -> None:
@@ -251,6 +263,10 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = subscription and subscription.assignment
         return assignment and assignment.state_value(tp)
+
+
+def _forbidden(topics: str) -> str:
+    return f"Kafka does not let us read {topics}: allow READ and DESCRIBE"
 
 
 def _place(tp: TP, offset: int | None, begin: int, end: int) -> int:

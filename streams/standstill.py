@@ -89,6 +89,6 @@ def _kafka_reason(error: BaseException | None) -> Reason:
         return Reason.KAFKA_TOPIC_MISSING
     if isinstance(error, _DENIED):
         return Reason.KAFKA_DENIED
-    if isinstance(error, OSError | TimeoutError | _UNREACHABLE):
+    if isinstance(error, (OSError, TimeoutError, *_UNREACHABLE)):
         return Reason.KAFKA_UNREACHABLE
     return Reason.KAFKA_ERROR

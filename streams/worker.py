@@ -138,11 +138,9 @@ async def _live(app: SegmentsApp) -> None:
 
 
 async def _end(app: SegmentsApp) -> None:
-    """Finishes the batches at hand, tells the group how far they are, and leaves it."""
+    """Finishes the batches at hand. Then Faust tells the group how far they are, and leaves it."""
     logger.info("stopping: finishing the batches at hand")
     await app.assignment.close()
-    with contextlib.suppress(Exception):
-        await app.reader.commit()
     try:
         await asyncio.wait_for(app.stop(), STOP_S)
     except TimeoutError:
@@ -151,7 +149,10 @@ async def _end(app: SegmentsApp) -> None:
 
 async def _report(app: SegmentsApp, standings: Standings) -> None:
     while True:
-        standings.report(app.assignment)
+        try:
+            standings.report(app.assignment)
+        except Exception:  # or nobody would hear of anything any more
+            logger.exception("it cannot be told how the partitions are")
         await asyncio.sleep(REPORT_EVERY_S)
 
 
