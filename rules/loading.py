@@ -13,9 +13,11 @@ from rules.errors import DefinitionError, Finding
 from rules.examples import Example
 from rules.group import Group
 from rules.messages import problems_in
+from rules.naming import Naming, named_in_group, named_in_segment
 from rules.problems import Problem, closest, shown
 from rules.reading import Located, Reading, finding_of
 from rules.references import findings_between, unknown_in_examples
+from rules.remaining import all_problems_in
 from rules.segment import Segment
 
 FILE_KEYS = ("segments", "groups", "tests")
@@ -205,18 +207,20 @@ def _read_segment(
         else:
             first[key] = (file, line_column[0])
             reading.keys[key] = line_column
+    reading.namings.append(Naming(key, tuple(named_in_segment(value, at)), file, document, at))
     try:
         reading.located.append(Located(Segment.model_validate(value), file, document, at))
     except ValidationError as error:
-        reading.findings += _refused(problems_in(error, Segment), document, at, file, key)
+        reading.findings += _refused(all_problems_in(value, error, Segment), document, at, file, key)
 
 
 def _read_group(value: Any, number: int, file: str, document: Document, reading: Reading) -> None:
     at = ("groups", number)
+    reading.group_namings.append(Naming(_key_of(value), tuple(named_in_group(value, at)), file, document, at))
     try:
         reading.groups.append(Located(Group.model_validate(value), file, document, at))
     except ValidationError as error:
-        reading.findings += _refused(problems_in(error, Group), document, at, file, None)
+        reading.findings += _refused(all_problems_in(value, error, Group), document, at, file, None)
 
 
 def _refused(

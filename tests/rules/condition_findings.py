@@ -45,8 +45,11 @@ KEYS: list[Case] = [
     ("{score: {at_least: 1, of: [{points: 1, ▸whn: {did: B}}]}}", ["unknown_key: did you mean `when`?"]),
     ("{score: {at_least: 1, of: [{points: 1, when: {▸dd: B}}]}}", ["unknown_key: did you mean `did`?"]),
     ("{score: {▸atleast: 1, at_least: 1, of: [{points: 1, when: {did: B}}]}}", ["unknown_key: `at_least`"]),
-    ("{member_of: b, ▸within: 3d}", ["unknown_key: does not go with `member_of`"]),
-    ("{did: A, ▸member_of: b}", ["two_kinds: `did` and `member_of`"]),
+    (
+        "{member_of: ▸b, ▸within: 3d}",
+        ["unknown_segment: no segment b", "unknown_key: does not go with `member_of`"],
+    ),
+    ("{did: A, ▸member_of: ▸b}", ["two_kinds: `did` and `member_of`", "unknown_segment: no segment b"]),
     ("{did: A, sum: t, ▸average: t, at_least: 1}", ["two_measures: `sum` and `average`"]),
     ("{did: A, ▸sum: t}", ["missing_key: `sum` needs a test"]),
     ("{did: A, ▸minimum: t, within: 3d}", ["missing_key: `minimum` needs a test"]),
@@ -231,6 +234,63 @@ LOOK_ALIKES: list[Case] = [
     ("{trait: a, is: ▸~}", ["look_alike: not null"]),
     ("{trait: a, exists: ▸▸True}", ["look_alike: write true", "wrong_type: true or false"]),
 ]
+
+SEVERAL: list[Case] = [
+    (
+        "▸{did: A, ▸withn: 3d, at_least: 3, at_most: 2}",
+        ["never_passes: no count is both", "unknown_key: `within`"],
+    ),
+    (
+        "▸{did: A, within: ▸7, at_least: 3, at_most: 2}",
+        ["never_passes: no count is both", "bad_duration: write 7d"],
+    ),
+    (
+        "{did: A, within: 3d, ▸since: 2026-01-05, ▸wher: {x: 1}}",
+        ["time_keys: `within` and `since`", "unknown_key: `where`"],
+    ),
+    (
+        "{did: A, sum: a, ▸average: b, at_least: ▸x}",
+        ["two_measures: `sum` and `average`", "wrong_type: a number"],
+    ),
+    (
+        "{did: A, where: {x: ▸{is: 3, at_least: 5, ▸mtches: v}, z: {▸is: [1]}}}".replace(
+            "{▸is: [1]}", "▸[1]"
+        ),
+        ["never_passes: `is: 3`", "unknown_key: `matches`", "wrong_type: {in: [..]}"],
+    ),
+    (
+        "{not: {any: [▸{did: A, exactly: 1.5, ▸withn: 3d}, ▸x]}}",
+        ["never_passes: exactly: 1.5", "unknown_key: `within`", "wrong_type: write {did: x}"],
+    ),
+    ("{at_least: ▸3, of: [{did: A, ▸withn: 3d}, ▸5]}", ["never_passes: 3 of 2", "unknown_key", "wrong_type"]),
+    (
+        "{sequence: {steps: [{did: A, ▸within: 1h}, {did: B, ▸withn: 3d}]}}",
+        ["first_within: first step", "unknown_key: `within`"],
+    ),
+    (
+        "{score: {at_least: 5, of: [{points: ▸x, each: {did: A}}, {points: 1, each: {did: B}, max: ▸0}], ▸foo: 5}}",
+        ["wrong_type: a number", "bad_max: more than 0", "unknown_key: foo"],
+    ),
+    (
+        f"{{any: [{', '.join(f'{{did: A{n}}}' for n in range(99))}, ▸{{did: B, within: ▸7}}]}}",
+        ["too_many: over 100", "bad_duration: write 7d"],
+    ),
+]
+"""Where some keys cannot be read, the rest is judged all the same."""
+
+MENDED: list[Case] = [
+    ("{did: A, at_least: 0, ▸at_mst: 2}", ["unknown_key: `at_most`"]),
+    ("{did: A, sum: ▸5, less_than: 0}", ["wrong_type: a text"]),
+    ("{did: A, ▸smu: x, within: 3d, days: ▸berlin, at_least: 9}", ["unknown_key: `sum`", "bad_zone: Berlin"]),
+    ("{score: {at_least: 5, of: [▸x, {points: 1, when: {did: B}}]}}", ["wrong_type: a part of a score"]),
+    (
+        "{score: {at_least: 5, of: [{points: 1, ▸whn: {did: B}}, {points: 1, when: {did: B}}], at_most: ▸x}}",
+        ["unknown_key: `when`", "wrong_type: a number"],
+    ),
+    ("{sequence: {steps: [{did: A}], ▸then_no: {did: B}}}", ["unknown_key: `then_not`"]),
+    ("{trait: a, ▸isnt: 5}", ["unknown_key: `is_not`"]),
+]
+"""What only follows from a mistake that is told of is not told of too."""
 
 SOUND: list[str] = [
     "{sequence: {steps: [{did: A}], then_not: {did: '*', within: 1h}}}",

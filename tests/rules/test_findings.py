@@ -7,7 +7,7 @@ import pytest
 from rules.checker import check
 from rules.errors import DefinitionError, Finding
 from rules.loading import load
-from tests.rules.condition_findings import KEYS, LOOK_ALIKES, NEVER, SOUND, TYPES
+from tests.rules.condition_findings import KEYS, LOOK_ALIKES, MENDED, NEVER, SEVERAL, SOUND, TYPES
 
 HEAD = "segments:\n  - key: a\n    campaign: c\n    when: "
 
@@ -26,7 +26,7 @@ def of_condition(directory: Path, text: str) -> list[Finding]:
 
 @pytest.mark.parametrize(
     ("marked", "expected"),
-    [*KEYS, *TYPES, *NEVER, *LOOK_ALIKES],
+    [*KEYS, *TYPES, *NEVER, *LOOK_ALIKES, *SEVERAL, *MENDED],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_finding_names_its_place_and_what_to_write(
@@ -97,7 +97,7 @@ WHEN = "    campaign: c\n    when: {did: A}\n"
         ("groups: [{key: g, exclusive: []}]\n", ["a.yaml:1:30 empty None"]),
         (
             "groups: [{key: G, exclusive: [a], exlusive: 5}]\n",
-            ["a.yaml:1:16 bad_key None", "a.yaml:1:35 unknown_key None"],
+            ["a.yaml:1:16 bad_key None", "a.yaml:1:31 unknown_segment None", "a.yaml:1:35 unknown_key None"],
         ),
         ("segments: []\nsegmnts: []\n", ["a.yaml:2:1 unknown_key None"]),
         ("segments: [5]\n", ["a.yaml:1:12 wrong_type None"]),
