@@ -14,7 +14,7 @@ from yaml.reader import Reader, ReaderError
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from rules.problems import Problem
+from rules.problems import Problem, shown
 
 MOST_DEPTH = 100
 """Levels of lists and mappings: more than any sound definition has, far fewer than Python's stack."""
@@ -47,6 +47,11 @@ _LOOKS_BOOLEAN = frozenset(
     ]
 )
 _LOOKS_NULL = frozenset(("~", "Null", "NULL"))
+_LOOKS_NUMERIC = re.compile(
+    r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
+    r"|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+"""What YAML takes for a number beside its JSON schema."""
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -101,6 +106,14 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
             _fail("too_deep", f"over {MOST_DEPTH} levels of lists and mappings", mark)
         node: Node | None = super().compose_node(parent, index)
         self._depth -= 1
+        return node
+
+    def compose_scalar_node(self, anchor: Any) -> ScalarNode:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        node: ScalarNode = super().compose_scalar_node(anchor)
+        if event.implicit == (False, False):
+            # Its tag says what it is, as quotes would: it looks like nothing else.
+            node.style = "'"
         return node
 
 
@@ -290,6 +303,9 @@ class _Construction:
             problem = Problem(
                 "look_alike", f"{text} is a text here, not null", f'write "{text}" for the text'
             )
+        elif _LOOKS_NUMERIC.fullmatch(text):
+            hint = f'write it like 10 or 0.5, or "{text}" for the text'
+            problem = Problem("look_alike", f"{shown(text)} is a text here, not a number", hint)
         else:
             return
         self._document.warnings.append((problem, path, _place(node)))

@@ -116,8 +116,8 @@ TYPES: list[Case] = [
     ("{did: A, between: [2026-01-05, ▸soon]}", ["bad_moment: no moment"]),
     ("{did: A, at_least: ▸'3'}", ["wrong_type: without quotes"]),
     ("{did: A, at_least: ▸true}", ["wrong_type: not true"]),
-    ("{did: A, at_least: ▸.inf}", ["wrong_type: wants a number"]),
-    ("{did: A, at_least: ▸0x10}", ["wrong_type: wants a number"]),
+    ("{did: A, at_least: ▸▸.inf}", ["look_alike: not a number", "wrong_type: wants a number"]),
+    ("{did: A, at_least: ▸▸0x10}", ["look_alike: not a number", "wrong_type: wants a number"]),
     ("{did: A, at_least: ▸1e999}", ["wrong_type: too large"]),
     ("{at_least: ▸1.5, of: [{did: A}, {did: B}]}", ["wrong_type: a whole number"]),
     ("{did: A, where: ▸x}", ["wrong_type: wants a mapping"]),
@@ -232,6 +232,11 @@ LOOK_ALIKES: list[Case] = [
         ["look_alike: No is a text", "look_alike: not false"],
     ),
     ("{trait: a, is: ▸~}", ["look_alike: not null"]),
+    ("{trait: a, is: ▸+5}", ['look_alike: write it like 10 or 0.5, or "+5"']),
+    (
+        "{trait: a, in: [▸.5, ▸1_000, ▸007, ▸0o17, ▸-.Inf, ▸.nan, 1., -0, 1e3, 12:30, 1.2.3, 2026-01-05]}",
+        ["look_alike: not a number"] * 6,
+    ),
     ("{trait: a, exists: ▸▸True}", ["look_alike: write true", "wrong_type: true or false"]),
 ]
 
