@@ -161,6 +161,14 @@ NEVER: list[Case] = [
     ("▸{did: A, days: true, at_least: 0}", ["never_fails: can never fail"]),
     ("▸{did: A, days: true, within: 7d, at_least: 9}", ["never_passes: touches 8 dates at most"]),
     ("▸{did: A, days: true, within: 6d, at_most: 7}", ["never_fails: touches 7 dates at most"]),
+    (
+        "▸{did: A, days: true, between: [2026-01-05, 2026-01-08], at_least: 5}",
+        ["never_passes: 4 dates at most"],
+    ),
+    (
+        "▸{did: A, days: true, between: [2026-01-05, 2026-01-08], less_than: 5}",
+        ["never_fails: 4 dates at most"],
+    ),
     ("▸{did: A, days: Europe/Berlin, within: 24d, at_least: 28}", ["never_passes: touches 27 dates"]),
     (
         "{score: ▸{at_least: 31, of: [{points: 10, each: {did: A}, max: 20}, {points: 10, when: {did: B}}]}}",

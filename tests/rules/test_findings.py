@@ -248,6 +248,28 @@ def test_a_segment_that_every_newcomer_matches_is_warned_of(tmp_path: Path, text
         ("▸{any: [{did: A, at_least: 2}, {did: A, at_most: 3}]}", ["always"]),
         ("▸{any: [{trait: a, is: 1}, {trait: a, is_not: 1}]}", ["always"]),
         ("{any: [{trait: a, is: 1}, {trait: a, is: 2}]}", []),
+        (
+            (
+                "▸{all: [{at_least: 2, of: [{did: A}, {did: B}, {did: C}]}, "
+                "{at_least: 2, of: [{did_not: C}, {did_not: B}, {did_not: A}]}]}"
+            ),
+            ["never"],
+        ),
+        (
+            "▸{all: [{did: A, sum: t, at_least: 9, within: 7d}, {not: {did: A, sum: t, at_least: 5, within: 7d}}]}",
+            ["never"],
+        ),
+        (
+            "{all: [{did: A, sum: t, at_least: 9, within: 7d}, {not: {did: A, sum: t, at_least: 5, within: 30d}}]}",
+            [],
+        ),
+        (
+            (
+                "▸{all: [{did: A, distinct: t, at_least: 9, within: 7d}, "
+                "{not: {did: A, distinct: t, at_least: 5, within: 30d}}]}"
+            ),
+            ["never"],
+        ),
         ("{all: [{did: B}, ▸{none: [{did: A}, {not: {did: A}}]}]}", ["never"]),
         ("▸{all: [{did: A}, {all: [{did: B}, {not: {did: A}}]}]}", ["never"]),
         ("{all: [{trait: a, is: 1}, {trait: a, is: 2}]}", []),
@@ -280,6 +302,26 @@ def test_conditions_that_contradict_or_complete_each_other_are_warned_of(
             True,
         ),
         ("{did: A, where: {b: c}}", "{did: A, where: {b: {in: [c]}}}", True),
+        (
+            "{latest: A, property: p, is: 1, where: {b: c}}",
+            "{latest: A, property: p, is: 1, where: {b: {in: [c]}}}",
+            True,
+        ),
+        (
+            "{sequence: {steps: [{did: A, where: {b: c}}, {did: B, within: 1h}]}}",
+            "{sequence: {steps: [{did: [A], where: {b: {in: [c]}}}, {did: B, within: 60m}]}}",
+            True,
+        ),
+        (
+            "{score: {at_least: 10, of: [{points: 10, each: {did: A, where: {b: c}}}]}}",
+            "{score: {more_than: 0, of: [{points: 1, each: {did: A, where: {b: {in: [c]}}}}]}}",
+            True,
+        ),
+        (
+            "{not: {at_least: 2, of: [{did: A}, {did: B}, {did: C}]}}",
+            "{at_least: 2, of: [{did_not: C}, {did_not: B}, {did_not: A}]}",
+            True,
+        ),
         ("{trait: a, is_not: 1}", "{not: {trait: a, in: [1.0]}}", True),
         ("{trait: a, is: 1}", "{trait: a, is: true}", False),
         ("{trait: a, is: 1}", "{trait: a, is: '1'}", False),

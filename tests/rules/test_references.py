@@ -170,6 +170,42 @@ def test_who_names_a_segment_that_is_not_sound_is_not_told_that_it_is_missing(tm
         ("{trait: a, within_last: 3d}", "3d", True),
         ("{latest: A, property: p, is: 1, within: 3d}", "3d", True),
         ("{sequence: {steps: [{did: A}, {did: B}], within: 3d}}", "3d", True),
+        ("{not: {did_not: A, within: 3d}}", "3d", True),
+        ("{not: {did: A, at_most: 2, within: 3d}}", "3d", True),
+        ("{not: {did: A, within: 3d}}", "3d", False),
+        ("{not: {known_for: 3d}}", "3d", True),
+        ("{none: [{did_not: A, within: 3d}, {did_not: B}]}", "3d", True),
+        ("{not: {all: [{did_not: A, within: 3d}, {did_not: B}]}}", "3d", False),
+        (
+            "{not: {at_least: 2, of: [{did_not: A, within: 3d}, {did_not: B, within: 2d}, {did_not: C}]}}",
+            "3d",
+            True,
+        ),
+        (
+            "{not: {at_least: 3, of: [{did_not: A, within: 3d}, {did_not: B, within: 2d}, {did_not: C}]}}",
+            "3d",
+            False,
+        ),
+        ("{score: {at_least: 2, of: [{points: 1, each: {did: A, within: 3d}}]}}", "3d", True),
+        ("{score: {at_least: 2, of: [{points: 1, each: {did: A}}]}}", "3d", False),
+        (
+            (
+                "{score: {at_least: 2, of: [{points: 1, each: {did: A, within: 4d}, max: 1}, "
+                "{points: 1, when: {did: B, within: 3d}}]}}"
+            ),
+            "3d",
+            True,
+        ),
+        (
+            (
+                "{score: {at_least: 2, of: [{points: 1, each: {did: A, within: 4d}}, "
+                "{points: 1, when: {did: B, within: 3d}}]}}"
+            ),
+            "3d",
+            False,
+        ),
+        ("{score: {at_most: 2, of: [{points: 1, each: {did: A, within: 3d}}]}}", "3d", False),
+        ("{score: {at_least: -2, of: [{points: -1, each: {did: A, within: 3d}}]}}", "3d", False),
     ],
 )
 def test_a_policy_that_waits_longer_than_its_condition_lasts_is_warned_of(
