@@ -1,5 +1,6 @@
 """`segments check`: every refusal and warning has its code, its place, and words that help."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,17 @@ WHEN = "    campaign: c\n    when: {did: A}\n"
         ),
         ("segments:\n  - key: a\n    when: {did: A}\n", ["a.yaml:2:10 no_campaign a"]),
         ("segments:\n\t- key: a\n", ["a.yaml:2:1 yaml None"]),
+        (
+            f"segments:\n  - key: a\n    key: b\n{WHEN}    <<: {{}}\n    name: !x y\n    owner: 1e999\n    5: 6\n",
+            [
+                "a.yaml:3:5 duplicate_key a",
+                "a.yaml:6:5 yaml a",
+                "a.yaml:7:11 yaml a",
+                "a.yaml:8:12 wrong_type a",
+                "a.yaml:9:5 wrong_type a",
+            ],
+        ),
+        ("segments: []\ngroups: !x []\n", ["a.yaml:2:9 yaml None"]),
         ("segments: []\n---\nsegments: []\n", ["a.yaml:2:1 yaml None"]),
         ("segments: [\n", ["a.yaml:2:1 yaml None"]),
         ("segments: &a [*a]\n", ["a.yaml:1:11 yaml None"]),
@@ -143,6 +155,12 @@ def test_a_file_and_its_segments_are_checked_key_by_key(
 def test_a_file_that_is_not_utf8_is_named_with_the_line_of_the_wrong_byte(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_bytes(b"segments: []\n# caf\xe9\n")
     assert findings(tmp_path) == ["a.yml:2:6 encoding None"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    (tmp_path / "b.yaml").symlink_to(tmp_path / "nothing.yaml")
+    assert findings(tmp_path) == ["a.yaml:1:1 unreadable None", "b.yaml:1:1 unreadable None"]
 
 
 def test_aliases_that_multiply_are_refused(tmp_path: Path) -> None:
