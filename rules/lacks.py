@@ -139,6 +139,7 @@ def _amount(sight: Sight, test: AmountTest, what: str) -> str:
 
 
 def _more(number: int | str, what: str, sight: Sight) -> str:
+    what = _any(what, number)
     more = f"{number} more {what}" if sight.observed else f"{number} {what}"
     if sight.loses_ms is not None:
         return f"{more} before {spoken(sight.loses_ms)}"
@@ -147,7 +148,14 @@ def _more(number: int | str, what: str, sight: Sight) -> str:
 
 
 def _until(what: str, moment_ms: int | None) -> str:
-    return IMPOSSIBLE if moment_ms is None else f"no {what} until {spoken(moment_ms)}"
+    return IMPOSSIBLE if moment_ms is None else f"no {_any(what)} until {spoken(moment_ms)}"
+
+
+def _any(what: str, number: int | str = 1) -> str:
+    """``event`` or ``events`` for ``any event``, after ``no`` or a number."""
+    if not what.startswith("any event"):
+        return what
+    return ("event" if number == 1 else "events") + what.removeprefix("any event")
 
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -96,6 +96,16 @@ def _line(event: str) -> bytes:
             ["1 Click"],
             "no Click until Wednesday 2026-01-07 11:00 UTC",
         ),
+        (
+            {"did_not": "*", "within": "2d"},
+            ["1 Click"],
+            "no event until Wednesday 2026-01-07 11:00 UTC",
+        ),
+        (
+            {"did": "*", "at_least": 3, "within": "2d"},
+            ["1 Click"],
+            "2 more events before Wednesday 2026-01-07 11:00 UTC",
+        ),
         ({"did_not": "Click"}, ["1 Click"], "nothing: that is for good"),
         (
             {**C, "sum": "p", "at_least": 100, "within": "7d"},
