@@ -190,7 +190,8 @@ def _listed(document: Document, key: str, file: str, findings: list[Finding]) ->
     if isinstance(listed, list):
         yield from enumerate(listed)
         return
-    problem = Problem("wrong_type", f"`{key}` wants a list, not {shown(listed)}", "write - key: .. below it")
+    hint = f"write - {'name' if key == 'tests' else 'key'}: .. below it"
+    problem = Problem("wrong_type", f"`{key}` wants a list, not {shown(listed)}", hint)
     findings.append(finding_of("error", problem, file, document.place((key,))))
 
 

@@ -83,6 +83,8 @@ def _problem(details: ErrorDetails, root: type[Segment | Group | Example]) -> Pr
             return _unknown_key(kind, model, path)
         case "missing":
             key = str(path[-1])
+            # What stands at the key may have keys of its own: it is not that which lacks it.
+            _, model, _ = _locate(details["loc"][:-1], root)
             owner = f"`{kind}` needs" if kind else f"{_PARTS.get(model) or _ROOTS[root]} needs"
             hint = f"write for example {_EXAMPLES[key]}" if key in _EXAMPLES else f"write {key}: .."
             return Problem("missing_key", f"{owner} `{key}`", hint, path[:-1])
