@@ -25,13 +25,13 @@ KEYS: list[Case] = [
     ("{sequence: {steps: [{did: A}, {did: B}], ▸then_no: {did: C}}}", ["unknown_key: `then_not`"]),
     ("{sequence: {steps: [{did: A}, {did: B, ▸at_least: 2}]}}", ["unknown_key: does not go with a step"]),
     ("{sequence: {steps: [{did: A}, {did: B, ▸since: 2026-01-05}]}}", ["unknown_key: with a step"]),
-    ("{sequence: {steps: [{did: A}], then_not: ▸{did: B}}}", ["missing_key: `within`"]),
-    ("{sequence: ▸{by: x}}", ["missing_key: `steps`"]),
+    ("{sequence: {steps: [{did: A}], then_not: ▸{did: B}}}", ["missing_key: `then_not` needs `within`"]),
+    ("{sequence: ▸{by: x}}", ["missing_key: `sequence` needs `steps`"]),
     ("{sequence: {steps: [{did: A}, {did: B, where: {x: {▸contain: z}}}]}}", ["unknown_key: `contains`"]),
-    ("{score: ▸{at_least: 5}}", ["missing_key: `of`"]),
+    ("{score: ▸{at_least: 5}}", ["missing_key: `score` needs `of`"]),
     ("{score: ▸{of: [{points: 1, when: {did: A}}]}}", ["missing_key: a score needs a test"]),
     ("{score: {at_least: 1, of: [▸{points: 1}]}}", ["missing_key: what the points are for"]),
-    ("{score: {at_least: 1, of: [▸{each: {did: A}}]}}", ["missing_key: `points`"]),
+    ("{score: {at_least: 1, of: [▸{each: {did: A}}]}}", ["missing_key: a part of a score needs `points`"]),
     (
         "{score: {at_least: 1, of: [{points: 1, each: {did: A}, ▸when: {did: B}}]}}",
         ["two_kinds: `each` and `when`"],
@@ -185,6 +185,10 @@ NEVER: list[Case] = [
         ["never_passes: between 0 and 1e+310"],
     ),
     ("{score: ▸{exactly: 15, of: [{points: 10, each: {did: B}}]}}", ["never_passes: a multiple of 10"]),
+    (
+        "{score: ▸{less_than: 0, of: [{points: 1.7e+308, each: {did: A}}, {points: 0.5, when: {did: B}}]}}",
+        ["never_passes: between 0 and 1.7976931348623157e+308"],
+    ),
     (
         "{score: {at_least: 1, of: [{points: 1, when: {did: A}, ▸max: 3}]}}",
         ["unknown_key: `max` does not go"],
