@@ -60,6 +60,8 @@ class Lane:
         self.partition = partition
         self.next_wake_ms: int | None = None
         """The earliest stored wake, in milliseconds UTC."""
+        self.trouble: str | None = None
+        """What it waits for, for people, while the store or the broker does not do its part."""
         self.clock_ms = NO_CLOCK_MS
         self._passed_ms = NO_CLOCK_MS
         """Up to where time alone has moved the clock."""
@@ -275,9 +277,10 @@ class Lane:
                 for (topic, partition), offset in (await publisher.publish(left)).items():
                     if partition == self.partition and topic in self._tails:
                         self._tails[topic] = offset
+                self.trouble = None
                 return
             except PublishFailed as error:
-                checked = True
+                checked, self.trouble = True, str(error)
                 await pause.after(error, self._on.observer, self.partition)
 
     async def _persist(self, call: Callable[[], Awaitable[T]]) -> T:
@@ -285,9 +288,13 @@ class Lane:
         pause = Pauses(self._on.longest_pause_ms)
         while True:
             try:
-                return await call()
+                found = await call()
             except (StoreUnavailable, PublishFailed) as error:
+                self.trouble = str(error)
                 await pause.after(error, self._on.observer, self.partition)
+            else:
+                self.trouble = None
+                return found
 
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:

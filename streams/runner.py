@@ -42,6 +42,7 @@ class Lane(Protocol):
     """What a runner needs of ``streams.lane.Lane``."""
 
     next_wake_ms: int | None
+    trouble: str | None
 
     @property
     def has_work(self) -> bool:
@@ -83,8 +84,6 @@ class LaneRunner:
         clock: Clock,
     ) -> None:
         self.partition = partition
-        self.trouble: str | None = None
-        """Why the partition stands still, for people; None while it does not."""
         self.position: dict[TP, int] = {}
         """The offset that each source goes on from: all before it is processed."""
         self._tps = {topic: TP(topic, partition) for topic in topics}
@@ -96,10 +95,17 @@ class LaneRunner:
             clock,
         )
         self._task: asyncio.Task[None] | None = None
+        self._lane: Lane | None = None
+        self._trouble: str | None = None
         self._stopping = asyncio.Event()
         self._pause_s = SHORTEST_PAUSE_S
         self._looked_at = 0.0
         self._ask_again_s = FIRST_ASK_S
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the partition stands still, for people; None while it does not."""
+        return self._trouble or (None if self._lane is None else self._lane.trouble)
 
     @property
     def waiting(self) -> int:
@@ -144,7 +150,7 @@ class LaneRunner:
                 await self._stand_still(error)
 
     async def _stand_still(self, why: Exception) -> None:
-        self.trouble = str(why) or type(why).__name__
+        self._trouble = str(why) or type(why).__name__
         self._reader.hold(list(self._tps.values()))
         pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
         try:
@@ -154,7 +160,7 @@ class LaneRunner:
 
     async def _live(self) -> None:
         """One lane's life, until it fails or the partition is given up."""
-        lane = self._make_lane(self.partition)
+        lane = self._lane = self._make_lane(self.partition)
         epoch = next(_epochs)
         self._inbox.open(epoch, list(self._tps))
         offsets = await lane.start()
@@ -190,7 +196,7 @@ class LaneRunner:
         self._reader.done(tp, offset)
 
     def _got_on(self) -> None:
-        self.trouble = None
+        self._trouble = None
         self._pause_s = SHORTEST_PAUSE_S
         self._ask_again_s = FIRST_ASK_S
 
@@ -230,7 +236,7 @@ class LaneRunner:
             await self._wait_for(self._inbox.missing)
             return
         loop = asyncio.get_running_loop()
-        self.trouble = None
+        self._trouble = None
         due_in_s = self._due_in_s(lane)
         if due_in_s == float("inf"):
             await self._inbox.arrived.wait()
@@ -243,7 +249,7 @@ class LaneRunner:
         """Waits for records of a topic that is missing, ever longer until it is asked for again."""
         pause_s, self._ask_again_s = self._ask_again_s, min(2 * self._ask_again_s, LAST_ASK_S)
         if pause_s == LAST_ASK_S:
-            self.trouble = (
+            self._trouble = (
                 f"waits for {topic}: there is more of it, or the broker does not say that there is none"
             )
         await self._arrival(pause_s)

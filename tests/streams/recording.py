@@ -65,6 +65,7 @@ class RecordingLane:
     def __init__(self, storage: Storage, partition: int) -> None:
         self.next_wake_ms: int | None = None
         self.has_work = False
+        self.trouble: str | None = None
         self._storage, self._partition = storage, partition
         self._fence = 0
 

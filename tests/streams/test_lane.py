@@ -1,5 +1,6 @@
 """Lanes on a store in memory: what survives restarts, failures and new definitions."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from streams.store import PartitionMoved
 from streams.store.memory import MemoryData, MemoryStore
 from streams.topics import TopicNames
 from tests.streams.in_memory import FedRecord, InMemoryTopics
+from tests.streams.recording import until
 
 PARTITIONS = 4
 DAY_MS = 86_400_000
@@ -227,6 +229,17 @@ async def test_records_of_both_topics_are_taken_in_the_order_of_received_times()
         (OTHER, "buyer", True, at(DAY_MS + 6), "event"),
     ]
     assert await (await world.lane(BUYER)).start() == {"events": 2, NAMES.by_contact: 2}
+
+
+async def test_a_lane_that_cannot_publish_says_what_it_waits_for_until_it_can() -> None:
+    world = World()
+    lane = await world.lane(BUYER)
+    world.topics.fail = [0, 0, 0]
+    handling = asyncio.create_task(lane.handle({"events": world.records((USER, "Order Completed", 0))}))
+    await until(lambda: lane.trouble is not None)
+    assert lane.trouble == "told to fail"
+    await handling
+    assert lane.trouble is None
 
 
 class _CountsLate(Unobserved):
