@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import ClusterAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 
-from streams.connections import KafkaConnection
+from streams.connections import WHAT_TO_DO, KafkaConnection
 from streams.errors import ConfigurationError, RetryLater, StreamsError
 
 ANSWER_S = 15.0
@@ -53,7 +53,4 @@ async def reached(connection: KafkaConnection) -> AsyncIterator[None]:
             f"({type(error).__name__}): give it the rights, or see SEGMENTS_KAFKA_USERNAME"
         ) from error
     except (KafkaError, OSError, TimeoutError) as error:
-        raise RetryLater(
-            f"no Kafka broker answers at {connection.address}: start one (`segments up`) or set SEGMENTS_KAFKA; "
-            "`segments doctor` tells more"
-        ) from error
+        raise RetryLater(f"no Kafka broker answers at {connection.address}: {WHAT_TO_DO}") from error

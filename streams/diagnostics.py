@@ -11,6 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from rules.checker import check as check_definitions
 from streams.connections import KafkaConnection
+from streams.errors import ConfigurationError
 from streams.settings import Settings
 from streams.store import StoreError
 from streams.store.redis import RedisStore
@@ -185,7 +186,10 @@ async def _stored(settings: Settings, partitions: int | None) -> list[Diagnosis]
 
 
 def _definitions(settings: Settings) -> list[Diagnosis]:
-    findings = check_definitions(settings.definitions)
+    try:
+        findings = check_definitions(settings.definitions_directory)
+    except ConfigurationError as error:
+        return [_wrong("definitions", str(error), "set SEGMENTS_DEFINITIONS, or `segments init`")]
     errors = [str(finding) for finding in findings if finding.severity == "error"]
     warnings = [str(finding) for finding in findings if finding.severity == "warning"]
     fix = f"see `segments check {settings.definitions}`"

@@ -75,6 +75,8 @@ class Lane:
         self.clock_ms = NO_CLOCK_MS
         self.trouble: Exception | None = None
         """What the store or the broker could not do, while it is tried again and again."""
+        self._passed_ms = NO_CLOCK_MS
+        """Up to where time alone has moved the clock."""
         self._on = deployment
         self._own = None if deployment.own_publisher is None else deployment.own_publisher(partition)
         self._outlet: Publisher = deployment.publisher if self._own is None else self._own
@@ -126,8 +128,8 @@ class Lane:
         """Moves the partition's clock to a moment, where it has been read to its end (None: leaves the clock where it
         is), and does a bounded part of what waits; returns whether more waits. Raises as ``handle`` does."""
         async with self._guarded():
-            if clock_ms is not None and self.clock_ms != NO_CLOCK_MS:
-                self.clock_ms = max(self.clock_ms, clock_ms)
+            if clock_ms is not None and NO_CLOCK_MS != self.clock_ms < clock_ms:
+                self.clock_ms = self._passed_ms = clock_ms
             if self._wakes_due:
                 await self._wake_chunk()
             if self._sweep_cursor is not None:
@@ -171,11 +173,13 @@ class Lane:
         on.observer.batch(self.partition, sum(map(len, records.values())), taken, work)
 
     def _fold(self, events: Sequence[Event], work: Work) -> None:
-        take, delay_ms = self._contacts.take, self._on.wake_delay_ms
+        take, delay_ms, passed_ms = self._contacts.take, self._on.wake_delay_ms, self._passed_ms
         late = 0
         for event in events:
-            # So far behind the clock, time may have moved the contact in the event's absence.
-            late += event.received_ms < work.clock_ms - delay_ms
+            if event.received_ms < work.clock_ms:
+                # Time has moved the clock beyond it, or it is far behind the others: its contact may have been moved
+                # in its absence.
+                late += event.received_ms < max(passed_ms, work.clock_ms - delay_ms)
             take(event, work)
         if late:
             self._on.observer.late(self.partition, late)

@@ -216,14 +216,21 @@ class LaneRunner:
                 for part in parts:
                     self._move(self._tps[part.topic], part.end)
                 self._got_on()
+                known = True
+            else:
+                # Also while the lane has work of its own, which may take long: neither events nor time wait for it.
+                known = await self._learn(lane)
             if lane.has_work:
                 with self._busy():
                     await lane.tick(None)
                 self._got_on()
-            elif self._inbox.missing is not None:
-                await self._ask_for(self._inbox.missing)
-            elif not parts and not await self._pass_time(lane):
+            elif not known:
                 await self._wait(lane)
+
+    async def _learn(self, lane: Lane) -> bool:
+        """Asks the broker for what lets the lane go on without records; returns whether it did."""
+        missing = self._inbox.missing
+        return await (self._pass_time(lane) if missing is None else self._ask_for(missing))
 
     def _move(self, tp: TP, offset: int) -> None:
         self.position[tp] = offset
@@ -234,20 +241,13 @@ class LaneRunner:
         self._pause_s = SHORTEST_PAUSE_S
         self._ask_again_s = FIRST_ASK_S
 
-    async def _ask_for(self, topic: str) -> None:
-        """Asks whether there is more of a topic that is missing; waits a moment if that is not known to be so."""
-        tp = self._tps[topic]
-        offset = self.position[tp]
-        if await self._reader.at_end({tp: offset}) is not None:
-            self._inbox.is_read(topic, offset)
-            return
-        pause_s, self._ask_again_s = self._ask_again_s, min(2 * self._ask_again_s, LAST_ASK_S)
-        if pause_s == LAST_ASK_S:
-            self._standstill = Standstill(
-                Reason.WAITS,
-                f"waits for {topic}: there is more of it, or the broker does not say that there is none",
-            )
-        await self._arrival(pause_s)
+    async def _ask_for(self, topic: str) -> bool:
+        """Asks whether there is more of a topic that is missing; returns whether it is known that there is not."""
+        offset = self.position[self._tps[topic]]
+        if await self._reader.at_end({self._tps[topic]: offset}) is None:
+            return False
+        self._inbox.is_read(topic, offset)
+        return True
 
     async def _pass_time(self, lane: Lane) -> bool:
         """Lets a quiet partition's clock go on, if something is due then; returns whether that was so."""
@@ -274,6 +274,9 @@ class LaneRunner:
 
     async def _wait(self, lane: Lane) -> None:
         """Waits for a batch, for the next wake, or for the end."""
+        if self._inbox.missing is not None:
+            await self._wait_for(self._inbox.missing)
+            return
         loop = asyncio.get_running_loop()
         self._standstill = None
         due_in_s = self._due_in_s(lane)
@@ -283,6 +286,16 @@ class LaneRunner:
         pace_s = max(due_in_s, self._looked_at + WAKE_PACE_S - loop.time(), 0)
         # At most a day: the wall clock may be set meanwhile.
         await self._arrival(min(pace_s, 86_400))
+
+    async def _wait_for(self, topic: str) -> None:
+        """Waits for records of a topic that is missing, ever longer until it is asked for again."""
+        pause_s, self._ask_again_s = self._ask_again_s, min(2 * self._ask_again_s, LAST_ASK_S)
+        if pause_s == LAST_ASK_S:
+            self._standstill = Standstill(
+                Reason.WAITS,
+                f"waits for {topic}: there is more of it, or the broker does not say that there is none",
+            )
+        await self._arrival(pause_s)
 
     async def _arrival(self, longest_s: float) -> None:
         """Waits for a batch, or the end, but no longer than this."""

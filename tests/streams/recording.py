@@ -89,7 +89,9 @@ class RecordingLane:
 
     async def tick(self, clock_ms: int | None) -> None:
         self._storage.ticks[self._partition].append(clock_ms)
-        self.next_wake_ms = None
+        if clock_ms is not None:
+            self.next_wake_ms = None
+        await asyncio.sleep(0.005)  # as long as a store takes
 
     async def close(self) -> None:
         """It has nothing of its own."""
