@@ -68,7 +68,9 @@ async def work(
 
         async def make_topics() -> int:
             await knock(connection, TRY_S)
-            return await asyncio.to_thread(ensure, connection, names, settings.partitions, TRY_S)
+            return await asyncio.to_thread(
+                ensure, connection, names, settings.partitions, TRY_S, group=settings.group
+            )
 
         partitions = await patiently(make_topics, stop, patience_s)
         if partitions is None:
