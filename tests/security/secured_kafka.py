@@ -9,15 +9,16 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.admin import (
     ACL,
+    ACLFilter,
     ACLOperation,
     ACLPermissionType,
+    ACLResourcePatternType,
     ResourcePattern,
     ResourcePatternFilter,
     ResourceType,
-    ACLFilter,
-    ACLResourcePatternType,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
 )
-from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
 from streams.local import kafka_node
 from streams.local.ports import HOST, free_ports
