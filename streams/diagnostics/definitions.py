@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import BaseModel
+
 from rules.checker import check
 from rules.definitions import Definitions
 from streams.diagnostics.diagnosis import Diagnosis, ok, warning, wrong
 from streams.settings import Settings
+
+_WINDOWS = ("within_ms", "within_last_ms", "older_than_ms")
 
 
 def diagnose_definitions(settings: Settings) -> list[Diagnosis]:
@@ -29,13 +33,13 @@ def longest_window_ms(definitions: Definitions | None) -> int:
     """The longest ``within`` of all segments, in milliseconds; 0 where there is none."""
     if definitions is None:
         return 0
-    return max((length for each in definitions.segments for length in _windows(each.model_dump())), default=0)
+    return max((length for each in definitions.segments for length in _windows(each)), default=0)
 
 
 def _windows(value: Any) -> Iterator[int]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key in ("within_ms", "within_last_ms", "older_than_ms") and isinstance(inner, int):
+    if isinstance(value, BaseModel):
+        for field, inner in value:
+            if field in _WINDOWS and isinstance(inner, int):
                 yield inner
             else:
                 yield from _windows(inner)

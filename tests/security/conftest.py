@@ -33,7 +33,7 @@ class SecuredRedis:
     def set_user(self, user: str, *rules: str) -> None:
         """A user who has these rules and no others."""
         with redis.Redis.from_url(self.admin_url) as client:
-            client.execute_command("ACL", "SETUSER", user, "reset", "on", f">{REDIS_PASSWORD}", *rules)  # type: ignore[no-untyped-call]
+            client.execute_command("ACL", "SETUSER", user, "reset", "on", f">{REDIS_PASSWORD}", *rules)
 
 
 @pytest.fixture(scope="session")
