@@ -74,15 +74,16 @@ def _on_group(admin: KafkaAdminClient, name: str) -> frozenset[str] | None:
         except errors.RetriableError:
             found = {}
         # Errors of a single group are told as texts.
-        if "GroupAuthorizationFailed" in (found.get("error") or ""):
+        told = found.get("error") or ""
+        if "GroupAuthorizationFailed" in told:
             return frozenset()
-        if (operations := _operations(found)) is not None:
-            return operations
+        if found and "Coordinator" not in told:
+            return _operations(found)
         time.sleep(_PAUSE_S)
     return None
 
 
 def _operations(found: dict[str, Any]) -> frozenset[str] | None:
-    """None: the broker did not say, as those before 2.3 do not."""
+    """None: the broker did not say, as those before 2.3 do not, and none does of a group that does not exist yet."""
     operations = found.get("authorized_operations")
     return frozenset(operations) if operations else None

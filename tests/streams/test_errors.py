@@ -11,7 +11,7 @@ from streams.logs import ConsoleLines, JsonLines
 WHO = "jane" + "@example.com"
 
 
-def _failure() -> Exception:
+def _failure() -> Exception | None:
     try:
         try:
             {}[WHO]  # type: ignore[index]
@@ -19,13 +19,16 @@ def _failure() -> Exception:
             raise ValueError(f"{WHO} is no number") from error
     except ValueError as error:
         return error
+    return None
 
 
 @pytest.mark.parametrize("form", [ConsoleLines, JsonLines])
 def test_what_an_unforeseen_error_says_is_not_told_and_where_it_happened_is(
     form: type[logging.Formatter],
 ) -> None:
-    told = unspoken(_failure())
+    failure = _failure()
+    assert failure is not None
+    told = unspoken(failure)
     assert str(told).startswith("ValueError at test_errors.py:")
     out = StringIO()
     handler = logging.StreamHandler(out)
