@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 import subprocess
 import time
 import urllib.error
@@ -128,6 +129,7 @@ async def test_a_worker_at_the_debug_level_tells_nothing_of_contacts_records_and
         await its.produce(records[:40])
         await _until(lambda: "hset" in _page(port, "/ready"), "the missing right is told")
         written |= {path: _page(port, path) for path in ("/metrics", "/live", "/ready")}
+        assert _listens(process.pid) == [("127.0.0.1", port)], "nobody else reaches it, unless told otherwise"
         written["arguments"] = _arguments(process)
         written["doctor"] = await asyncio.to_thread(_said, folder, given, "doctor")
     written["log"] = log.read_text()
@@ -138,6 +140,22 @@ async def test_a_worker_at_the_debug_level_tells_nothing_of_contacts_records_and
 
 def _arguments(process: "subprocess.Popen[bytes]") -> str:
     return Path(f"/proc/{process.pid}/cmdline").read_bytes().decode()
+
+
+def _listens(pid: int) -> list[tuple[str, int]]:
+    """The addresses on which a process takes connections."""
+    links = [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    own = {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:")}
+    found = []
+    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in own:
+                address, _, port = fields[1].partition(":")
+                words = bytes.fromhex(address)
+                there = b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
+                found.append((socket.inet_ntop(family, there), int(port, 16)))
+    return found
 
 
 def _said(folder: Path, environment: dict[str, str], *arguments: str) -> str:
@@ -170,6 +188,7 @@ def test_commands_whose_login_fails_do_not_show_it(
         for name in ("doctor --json", "explain nobody", "send events.jsonl", "worker")
     }
     assert "refuses the login" in told["worker"]
+    assert "refuses the login" in told["send events.jsonl"]
     assert "does not let us in" in told["doctor --json"]
     malformed = given | {"SEGMENTS_REDIS": "redis://u:marked@127.0.0.1:1/0?ssl_ca_certs=marked"}
     told["a wrong address"] = _said(tmp_path, malformed, "doctor")
