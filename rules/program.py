@@ -21,6 +21,9 @@ from rules.verdict import SHIFT_MS, change_ms
 Judge = Callable[[dict[int, Any], int, Contact], int]
 """From features, now (shifted) and the contact to a verdict."""
 
+MOST_TURNS = 2_000
+"""So many moments at which a leaf may turn are looked ahead: more than any keeps event times."""
+
 Evidence = tuple[str, Any, bool]
 """A leaf condition in plain English, what was observed, and whether it holds."""
 
@@ -44,6 +47,20 @@ class LeafProgram:
     def memory(self) -> str | None:
         """What has to have been remembered for it: equal for leaves that need the same; None: nothing."""
         return None if self.feature is None else f"{self.feature.key}\n{self.needs}"
+
+    def turns_ms(self, contact: Contact, now_ms: int) -> int | None:
+        """When time alone turns it first; None: never. At the moment that a verdict names it only *may* turn: two events
+        that leave at once can leave too few where one was too many."""
+        verdict = self.judge(contact.features, now_ms + SHIFT_MS, contact)
+        holds, moment_ms = verdict > 0, change_ms(verdict)
+        for _ in range(MOST_TURNS):
+            if moment_ms is None:
+                break
+            verdict = self.judge(contact.features, moment_ms + SHIFT_MS, contact)
+            if (verdict > 0) != holds:
+                return moment_ms
+            moment_ms = change_ms(verdict)
+        return None
 
     def is_inexact(self, contact: Contact) -> bool:
         """Whether more has happened than what is kept of the contact tells exactly."""
@@ -91,9 +108,10 @@ class Program:
         """Every leaf as it is for the contact as of ``now_ms``, and what is to come of it."""
         sights = []
         for leaf in self.leaves:
-            verdict = leaf.judge(contact.features, now_ms + SHIFT_MS, contact)
+            holds = leaf.judge(contact.features, now_ms + SHIFT_MS, contact) > 0
             observed, loses_ms = leaf.observe(contact, now_ms), leaf.loses(contact, now_ms)
-            sights.append(Sight(leaf.written, leaf.text, observed, verdict > 0, change_ms(verdict), loses_ms))
+            turns_ms = leaf.turns_ms(contact, now_ms)
+            sights.append(Sight(leaf.written, leaf.text, observed, holds, turns_ms, loses_ms))
         return sights
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import ClusterAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 
-from streams.connections import KafkaConnection, knock
+from streams.connections import WHAT_TO_DO, KafkaConnection, knock
 from streams.errors import ConfigurationError, RetryLater, StreamsError
 
 ANSWER_S = 15.0
@@ -56,7 +56,4 @@ async def reached(connection: KafkaConnection) -> AsyncIterator[None]:
     except (KafkaError, OSError, TimeoutError) as error:
         with contextlib.suppress(RetryLater):
             await knock(connection)  # a client tries on and on with a wrong password, too
-        raise RetryLater(
-            f"no Kafka broker answers at {connection.address}: start one (`segments up`) or set SEGMENTS_KAFKA; "
-            "`segments doctor` tells more"
-        ) from error
+        raise RetryLater(f"no Kafka broker answers at {connection.address}: {WHAT_TO_DO}") from error

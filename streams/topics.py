@@ -8,7 +8,7 @@ from typing import Any, Self
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from streams.connections import BrokerUnreachable, KafkaConnection
+from streams.connections import WHAT_TO_DO, BrokerUnreachable, KafkaConnection
 from streams.errors import ConfigurationError
 from streams.rights import Kind, Right, lacking, spelled
 from streams.settings import Settings
@@ -95,7 +95,9 @@ def ensure(
     except errors.AuthorizationError as error:
         raise TopicsUnusable(_refused(connection, names, error)) from error
     except errors.RetriableError as error:
-        raise BrokerUnreachable(f"no Kafka broker answers at {connection.address}: {error}") from error
+        raise BrokerUnreachable(
+            f"no Kafka broker answers at {connection.address} ({error}): {WHAT_TO_DO}"
+        ) from error
     except errors.KafkaError as error:
         raise TopicsUnusable(
             f"Kafka at {connection.address} would not do what the topics need: {error}"

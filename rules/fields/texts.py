@@ -11,6 +11,7 @@ from rules.problems import Problem, refuse, shown
 ANY_EVENT = "*"
 MOST_STEPS = 10_000
 """Of a compiled pattern: the time for a text is at worst its length times this."""
+_KEY = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _TEXT_SCHEMA = {"type": "string", "minLength": 1}
 
 
@@ -127,12 +128,17 @@ Names: TypeAlias = Annotated[
 Pattern: TypeAlias = Annotated[str, PlainValidator(_pattern), WithJsonSchema({"type": "string"})]
 
 
+def is_key(value: Any) -> bool:
+    """Whether it is a key of a segment or a group."""
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
 def _key(value: Any) -> str:
     if not isinstance(value, str):
         refuse(
             Problem("wrong_type", f"wants a text, not {shown(value)}", "write for example hot-mobile-buyers")
         )
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", value):
+    if not is_key(value):
         hint = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-0123456789")[:63]
         rule = "a key is a small letter, then up to 62 small letters, digits and hyphens"
         refuse(Problem("bad_key", f"{shown(value)} is no key: {rule}", f"write {hint}" if hint else ""))

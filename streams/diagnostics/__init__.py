@@ -11,6 +11,7 @@ from streams.diagnostics.definitions import diagnose_definitions, longest_window
 from streams.diagnostics.diagnosis import Diagnosis, Grade
 from streams.diagnostics.kafka import diagnose_kafka
 from streams.diagnostics.redis import diagnose_redis
+from streams.errors import ConfigurationError
 from streams.settings import Settings
 
 __all__ = ["Diagnosis", "Grade", "diagnose"]
@@ -30,6 +31,6 @@ async def diagnose(settings: Settings, wall_ms: Callable[[], int] = wall_clock_m
 
 def _loaded(settings: Settings) -> Definitions | None:
     try:
-        return load(settings.definitions)
-    except DefinitionError:
+        return load(settings.definitions_directory)
+    except (DefinitionError, ConfigurationError):
         return None

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from rules.checker import check
 from rules.definitions import Definitions
 from streams.diagnostics.diagnosis import Diagnosis, ok, warning, wrong
+from streams.errors import ConfigurationError
 from streams.settings import Settings
 
 _WINDOWS = ("within_ms", "within_last_ms", "older_than_ms")
@@ -15,7 +16,10 @@ _WINDOWS = ("within_ms", "within_last_ms", "older_than_ms")
 
 def diagnose_definitions(settings: Settings) -> list[Diagnosis]:
     """As ``segments check`` finds them."""
-    findings = check(settings.definitions)
+    try:
+        findings = check(settings.definitions_directory)
+    except ConfigurationError as error:
+        return [wrong("definitions", str(error), "set SEGMENTS_DEFINITIONS, or `segments init`")]
     errors = [str(finding) for finding in findings if finding.severity == "error"]
     warnings = [str(finding) for finding in findings if finding.severity == "warning"]
     fix = f"see `segments check {settings.definitions}`"

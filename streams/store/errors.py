@@ -66,6 +66,15 @@ class StoreDenied(StoreRefused):
         )
 
 
+class NoSuchDatabase(StoreRefused):
+    """Stop: this Redis has fewer databases."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            f"Redis has no database of that number ({detail}): see SEGMENTS_REDIS, whose last part is the database"
+        )
+
+
 class PartitionMoved(StoreError):
     """Nothing was written. Drop what is remembered of the partition; take it anew, if it is still one's own."""
 

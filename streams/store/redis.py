@@ -15,6 +15,7 @@ from streams.store import Commit, CommitResult, Enrolled, Observe, PartitionStat
 from streams.store.errors import (
     EvictingStore,
     FenceLost,
+    NoSuchDatabase,
     OffsetMismatch,
     PartitionCountMismatch,
     PartitionMoved,
@@ -113,6 +114,8 @@ class RedisStore:
         except StoreUnavailable as error:
             if error.trouble is Trouble.DENIED:
                 raise StoreDenied(self._advised(error.detail)) from error
+            if "DB index" in error.detail:
+                raise NoSuchDatabase(error.detail) from error
             raise
 
     async def denied_commands(self) -> list[str]:
