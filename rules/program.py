@@ -1,6 +1,6 @@
 """One segment, ready to run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ MOST_TURNS = 2_000
 
 Evidence = tuple[str, Any, bool]
 """A leaf condition in plain English, what was observed, and whether it holds."""
+Tell = Callable[[dict[int, Any], int, Contact, int], list[Evidence]]
+"""From features, now (shifted), the contact and now (milliseconds UTC) to the evidence of all the leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Program:
     version: int
     judge: Judge
     leaves: tuple[LeafProgram, ...]
+    tell: Tell
     emit: Callable[[Emitter], str]
     """Writes the code of the verdict into a function that gives several."""
     reads_newcomers: bool
@@ -98,11 +101,7 @@ class Program:
 
     def evidence(self, contact: Contact, now_ms: int) -> list[Evidence]:
         """Every leaf with what it sees of the contact as of ``now_ms``."""
-        now, features = now_ms + SHIFT_MS, contact.features
-        return [
-            (leaf.text, leaf.observe(contact, now_ms), leaf.judge(features, now, contact) > 0)
-            for leaf in self.leaves
-        ]
+        return self.tell(contact.features, now_ms + SHIFT_MS, contact, now_ms)
 
     def sights(self, contact: Contact, now_ms: int) -> list[Sight]:
         """Every leaf as it is for the contact as of ``now_ms``, and what is to come of it."""
@@ -143,7 +142,7 @@ class Draft:
 
         to = Emitter()
         judge = to.function(emit(to))
-        segment = self.segment
+        segment, leaves = self.segment, self._leaf_programs(numbering)
         return Program(
             segment=segment,
             number=numbering.segments[segment.key],
@@ -153,7 +152,8 @@ class Draft:
             names=named_by(segment),
             version=numbering.versions.get(segment.key, 1),
             judge=judge,
-            leaves=self._leaf_programs(numbering),
+            leaves=leaves,
+            tell=self._teller(leaves, numbering),
             emit=emit,
             reads_newcomers=self._reads_newcomers(judge),
         )
@@ -183,6 +183,16 @@ class Draft:
                 )
             )
         return tuple(programs)
+
+    def _teller(self, leaves: Sequence[LeafProgram], numbering: Numbering) -> Tell:
+        """All the leaves in one function: of a thousand segments, one for each leaf would seldom be in any cache."""
+        to = Emitter("features, now, contact, now_ms")
+        told = []
+        for leaf in leaves:
+            verdict = Translation(to, self._compiled, numbering).emit(leaf.written)
+            text, observe = to.constant(leaf.text), to.constant(leaf.observe)
+            told.append(f"({text}, {observe}(contact, now_ms), {verdict} > 0)")
+        return to.function(f"[{', '.join(told)}]")
 
     def _observer_of(self, tally: Tally, numbering: Numbering) -> Observe:
         to = Emitter()

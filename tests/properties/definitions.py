@@ -149,7 +149,7 @@ few_wheres: st.SearchStrategy[Mapping] = st.one_of(st.just({}), st.just({}), st.
 steps = st.builds(_merged, st.builds(lambda n: {"did": n}, few_names), few_wheres)
 gaps = st.one_of(st.just({}), windows, windows)
 delays = st.one_of(windows, windows, windows, st.just({"within": "0s"}))
-step_gaps = st.one_of(st.just({}), delays, delays)
+step_gaps: st.SearchStrategy[Mapping] = st.one_of(st.just({}), delays, delays)
 
 
 @st.composite
