@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import TransactionalIdAuthorizationFailed
 from kafka import KafkaAdminClient
 
 from streams.errors import ConfigurationError
@@ -101,6 +103,25 @@ def test_a_worker_may_make_its_topics_with_the_rights_for_that_and_says_so_witho
     _until(lambda: "DESCRIBE_CONFIGS" in _said(settings, names, unique))
     secured.allow(user, making)
     _until(lambda: _said(settings, names, unique) == "")
+
+
+async def test_transactions_need_the_rights_on_their_ids_and_no_more(
+    secured: SecuredKafka, user: str, unique: str
+) -> None:
+    names = TopicNames(f"e-{unique}", f"t-{unique}", f"d-{unique}")
+    ensure(connection({"kafka": secured.admin_address}), names, 1)
+    secured.allow(user, kafka_rights(NEEDED, names, unique))
+    options = connection(login(secured, user)).options()
+    denied = AIOKafkaProducer(**options, transactional_id=f"{unique}-0")
+    with pytest.raises(TransactionalIdAuthorizationFailed):
+        await denied.start()
+    await denied.stop()
+    secured.allow(user, kafka_rights("With exactly_once", names, unique))
+    async with (
+        AIOKafkaProducer(**options, transactional_id=f"{unique}-0") as producer,
+        producer.transaction(),
+    ):
+        await producer.send_and_wait(names.transitions, b"value", partition=0)
 
 
 async def test_a_worker_that_lacks_rights_ends_with_one_line_and_78(
