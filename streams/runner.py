@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.clock import Clock
-from streams.errors import StreamsError
+from streams.errors import StreamsError, unspoken
 from streams.fetching import Batch
 from streams.inbox import Inbox
 from streams.outbox import PublishFailed
@@ -171,12 +171,14 @@ class LaneRunner:
                 expected = isinstance(
                     error, StreamsError | StoreError | PublishFailed | NewerRecord | KafkaError
                 )
+                told = error if expected else unspoken(error)
                 logger.log(
                     logging.ERROR,
                     "partition %d stands still: %s; trying again in %.1f s",
-                    self.partition, str(error) or type(error).__name__, self._pause_s, exc_info=not expected,
+                    self.partition, str(told) or type(told).__name__, self._pause_s,
+                    exc_info=None if expected else told,
                 )  # fmt: skip
-                await self._stand_still(error)
+                await self._stand_still(told)
 
     async def _stand_still(self, why: Exception) -> None:
         self._standstill = Standstill.of(why)
