@@ -1,0 +1,83 @@
+"""One run: workers at work, events that flow, faults, and at the end the comparison."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.comparison import Verdict, compare, compare_dead_letters, compare_members, expected, logged
+from tests.faults.flow import Flow
+from tests.faults.stage import SEGMENTS, Servers, Stage
+from tests.integration.installation import Installation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is made of."""
+
+    seed: int
+    workers: int = 2
+    rate: float = 150
+    """Events a second."""
+    clock: str = "wall"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    first: Callable[[], None] | None = None
+    partitions: int = 4
+
+
+@contextlib.asynccontextmanager
+async def performance(servers: Servers, name: str, plan: Plan, folder: Path) -> AsyncIterator[tuple[Stage, Flow]]:
+    """Workers at work and events that flow, until the block ends."""
+    installation = Installation(
+        servers.kafka.bootstrap, servers.redis.url, name, folder, plan.partitions, plan.clock, SEGMENTS
+    )
+    await asyncio.to_thread(installation.make_topics)
+    stage = Stage(servers, installation, random.Random(plan.seed), plan.environment, plan.first)
+    flow = Flow(servers.kafka.bootstrap, installation.topics.events, plan.partitions, plan.seed, plan.rate)
+    try:
+        for _ in range(plan.workers):
+            stage.hire(stage.free_seat())
+        await installation.until_taken(-1)
+        flow.start()
+        yield stage, flow
+    finally:
+        stage.end()
+
+
+async def verdict(stage: Stage, flow: Flow, drained_within_s: float = 120) -> Verdict:
+    """Lets the events end, waits until all is done, and compares."""
+    installation = stage.installation
+    await flow.end()
+    left_over = await _drained(stage, drained_within_s)
+    for seat in stage.seats:
+        if seat.worker is not None:
+            await stage.dismiss(seat)
+    topics, partitions = installation.topics, installation.partitions
+    log = [logged(record, topics.events, partitions) for record in await installation.read(topics.events)]
+    expectation = await asyncio.to_thread(expected, log, SEGMENTS)
+    found = compare(expectation, await installation.read(topics.transitions), stage.excuses, partitions)
+    found.left_over += left_over + len(await installation.unpublished())
+    buried = await installation.read(topics.dead_letters)
+    compare_dead_letters(expectation, log, buried, stage.excuses, found)
+    compare_members(expectation, installation.members(), found)
+    return found
+
+
+async def _drained(stage: Stage, within_s: float) -> int:
+    """How many records and wakes are still not done when there is nothing more to wait for."""
+    installation, until = stage.installation, time.monotonic() + within_s
+    while True:
+        stage.look_after()
+        ends = [await installation.ends(topic) for topic in installation.topics.sources]
+        states = await installation.states()
+        waiting = sum(sum(end.values()) for end in ends) - installation.taken()
+        waiting += sum(
+            state.next_wake_ms is not None and state.clock_ms is not None and state.next_wake_ms < state.clock_ms
+            for state in states
+        )
+        if waiting == 0 or time.monotonic() > until:
+            return waiting
+        await asyncio.sleep(0.3)
