@@ -9,9 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.comparison import Verdict, compare, compare_dead_letters, compare_members, expected, logged
+from tests.faults.faults import Fault
 from tests.faults.flow import Flow
+from tests.faults.gaps import Gaps
+from tests.faults.schedule import faults
 from tests.faults.stage import SEGMENTS, Servers, Stage
 from tests.integration.installation import Installation
+
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -40,11 +46,68 @@ async def performance(servers: Servers, name: str, plan: Plan, folder: Path) -> 
     try:
         for _ in range(plan.workers):
             stage.hire(stage.free_seat())
-        await installation.until_taken(-1)
         flow.start()
+        await installation.until_taken(0, timeout_s=60)
         yield stage, flow
     finally:
         stage.end()
+
+
+@dataclass
+class Survived:
+    """A kind of fault in a run."""
+
+    times: int = 0
+    seconds: float = 0
+
+
+@dataclass
+class Outcome:
+    """What came of a run."""
+
+    plan: Plan
+    verdict: Verdict
+    survived: dict[str, Survived]
+    gaps: Gaps
+    events: int
+    ended_by_themselves: int
+
+
+async def run(
+    servers: Servers, name: str, plan: Plan, folder: Path, minutes: float, names: Sequence[str] = (), say: Say = print
+) -> Outcome:
+    """Faults, one after the other with events in between, until the time is over; then the comparison.
+
+    ``names``: of the faults (none: all).
+    """
+    survived: dict[str, Survived] = {}
+    async with performance(servers, name, plan, folder) as (stage, flow):
+        gaps = Gaps(stage.installation)
+        gaps.start()
+        begun = time.monotonic()
+        for fault in faults(plan.seed, names):
+            left_s = 60 * minutes - (time.monotonic() - begun)
+            if left_s <= 0:
+                break
+            if fault.about_s > left_s:
+                continue
+            await _suffer(stage, fault, gaps, survived, say)
+        await gaps.end()
+        found = await verdict(stage, flow)
+        return Outcome(plan, found, survived, gaps, flow.sent, stage.ended_by_themselves)
+
+
+async def _suffer(stage: Stage, fault: Fault, gaps: Gaps, survived: dict[str, Survived], say: Say) -> None:
+    gaps.during = fault.name
+    begun = time.monotonic()
+    await fault.act(stage)
+    took_s = time.monotonic() - begun
+    say(f"{took_s:5.1f} s  {fault.name}")
+    of_kind = survived.setdefault(fault.name, Survived())
+    of_kind.times += 1
+    of_kind.seconds += took_s
+    stage.look_after()
+    await asyncio.sleep(stage.chance.uniform(0.5, 3))
 
 
 async def verdict(stage: Stage, flow: Flow, drained_within_s: float = 120) -> Verdict:

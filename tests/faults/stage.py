@@ -101,6 +101,11 @@ class Stage:
     def redis(self) -> SafeRedis:
         return self.servers.redis
 
+    @property
+    def is_fenced(self) -> bool:
+        """Whether a worker that takes itself for the owner cannot publish any more."""
+        return self.environment.get("SEGMENTS_DELIVERY") == "exactly_once"
+
     def seat(self) -> Seat:
         """One at which somebody works."""
         return self.chance.choice([seat for seat in self.seats if seat.worker is not None])

@@ -1,0 +1,64 @@
+"""How long processing stood still: the longest time in which nothing of a partition became part of the state."""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, field
+
+import redis
+import redis.asyncio
+
+from streams.store.keys import PartitionKeys
+from tests.integration.installation import Installation
+
+LOOK_EVERY_S = 0.2
+
+
+@dataclass
+class Gaps:
+    """Looks at the offsets that Redis holds while events flow into every partition all the time."""
+
+    installation: Installation
+    longest_s: float = field(default=0.0, init=False)
+    longest_during: str = field(default="", init=False)
+    during: str = field(default="nothing", init=False)
+    """What is going on, for whoever wants to know later what a gap came from."""
+    of_each: dict[str, float] = field(default_factory=dict, init=False)
+    """The longest gap that began while something went on."""
+    _moved: dict[int, tuple[int, float, str]] = field(default_factory=dict, init=False)
+    """By partition: how far it was, when it got there, and during what."""
+    _task: asyncio.Task[None] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._watch())
+
+    async def end(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _watch(self) -> None:
+        name, partitions = self.installation.name, range(self.installation.partitions)
+        async with redis.asyncio.Redis.from_url(
+            self.installation.redis_url, socket_timeout=2, retry_on_timeout=False
+        ) as client:
+            while True:
+                with contextlib.suppress(redis.RedisError, OSError):
+                    async with client.pipeline(transaction=False) as pipeline:
+                        for number in partitions:
+                            pipeline.hvals(PartitionKeys.of(name, number).offsets)
+                        for number, offsets in enumerate(await pipeline.execute()):
+                            self._note(number, sum(map(int, offsets)))
+                await asyncio.sleep(LOOK_EVERY_S)
+
+    def _note(self, partition: int, offset: int) -> None:
+        now = time.monotonic()
+        before, since, during = self._moved.get(partition, (-1, now, self.during))
+        if offset == before:
+            return
+        gap_s = now - since
+        self.of_each[during] = max(self.of_each.get(during, 0.0), gap_s)
+        if gap_s > self.longest_s:
+            self.longest_s, self.longest_during = gap_s, during
+        self._moved[partition] = (offset, now, self.during)

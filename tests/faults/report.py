@@ -1,0 +1,36 @@
+"""What a run came to, for people."""
+
+from collections.abc import Iterator
+
+from tests.faults.run import Outcome
+
+
+def report(outcome: Outcome, command: str) -> str:
+    """The faults survived, what was compared, the longest gap, and how to run it again."""
+    return "\n".join([*_faults(outcome), "", *_comparison(outcome), "", *_end(outcome, command)])
+
+
+def _faults(outcome: Outcome) -> Iterator[str]:
+    width = max(map(len, outcome.survived), default=5)
+    yield f"{'fault':{width}}  times  seconds  longest gap, s"
+    for name, survived in sorted(outcome.survived.items()):
+        gap_s = outcome.gaps.of_each.get(name, 0.0)
+        yield f"{name:{width}}  {survived.times:5}  {survived.seconds:7.1f}  {gap_s:14.1f}"
+    gaps = outcome.gaps
+    yield f"longest gap in the processing of a partition: {gaps.longest_s:.1f} s ({gaps.longest_during})"
+    if outcome.ended_by_themselves:
+        yield f"workers that ended by themselves, and were started again: {outcome.ended_by_themselves}"
+
+
+def _comparison(outcome: Outcome) -> Iterator[str]:
+    found = outcome.verdict
+    yield f"{outcome.events} events, {found.transitions} transitions, {found.dead_letters} dead letters"
+    yield "  ".join(f"{name}: {count}" for name, count in found.broken.items())
+    for reason, count in found.excused.items():
+        yield f"repeated with the same message id, as the guarantees allow: {count} ({reason})"
+    yield from found.examples
+
+
+def _end(outcome: Outcome, command: str) -> Iterator[str]:
+    yield "nothing lost, nothing twice" if outcome.verdict.holds else "A GUARANTEE IS BROKEN"
+    yield f"again: {command}"
