@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.faults.faults import FAULTS
 from tests.faults.report import report
 from tests.faults.run import Plan, run
+from tests.faults.schedule import for_minutes
 from tests.faults.stage import MOST_WORKERS, servers
 
 
@@ -30,9 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         environment["SEGMENTS_DELIVERY"] = options.delivery
     plan = Plan(options.seed, options.workers, options.rate, options.clock, environment)
     with servers(folder / "servers") as running:
-        outcome = asyncio.run(
-            run(running, "faults", plan, folder, options.minutes, options.fault or (), say=_say)
-        )
+        schedule = for_minutes(options.seed, options.minutes, options.fault or ())
+        outcome = asyncio.run(run(running, "faults", plan, folder, schedule, say=_say))
     print(report(outcome, command), flush=True)
     if not outcome.verdict.holds:
         print(f"the workers' logs are in {folder}")

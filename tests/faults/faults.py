@@ -121,6 +121,38 @@ async def _joins_and_leaves(stage: Stage) -> None:
         await asyncio.sleep(stage.chance.uniform(0, 1))
 
 
+@_fault("worker paused past its session in a batch, then all killed", SESSION_S + 8)
+async def _paused_in_a_batch(stage: Stage) -> None:
+    """What it still holds, others have done meanwhile; and nobody's memory hides what it then does to the state."""
+    seat, since_ms = stage.seat(), wall_ms()
+    assert seat.worker is not None
+    seat.redis.swallow()
+    await asyncio.sleep(1.5)
+    seat.worker.pause()
+    await asyncio.sleep(SESSION_S + 2)
+    seat.redis.heal()
+    seat.worker.resume()
+    await asyncio.sleep(0.7)
+    _excuse_pause(stage, "worker paused past its session", since_ms)
+    await _all_killed(stage)
+
+
+@_fault("worker killed when it has committed and cannot publish", 6)
+async def _killed_before_publishing(stage: Stage) -> None:
+    seat = stage.seat()
+    # So that there is something to commit that has been fetched before.
+    seat.redis.delay(0.3)
+    await asyncio.sleep(1.5)
+    seat.kafka.swallow()
+    await asyncio.sleep(2)
+    await _kill(seat)
+    seat.kafka.cut()
+    seat.kafka.heal()
+    seat.redis.heal()
+    stage.hire(seat)
+    await asyncio.sleep(2)
+
+
 # ------------------------------------------------------------------------------------------------------------ links
 
 

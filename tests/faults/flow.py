@@ -71,6 +71,12 @@ class Flow:
                     self._topic, value, key=contact_id.encode(), headers=[header], partition=partition
                 )
 
+    async def give_up(self) -> None:
+        """Ends at once, whatever is still on its way."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
     async def _run(self) -> None:
         begun = time.monotonic()
         async with self._producer() as producer:

@@ -18,8 +18,10 @@ def _faults(outcome: Outcome) -> Iterator[str]:
         yield f"{name:{width}}  {survived.times:5}  {survived.seconds:7.1f}  {gap_s:14.1f}"
     gaps = outcome.gaps
     yield f"longest gap in the processing of a partition: {gaps.longest_s:.1f} s ({gaps.longest_during})"
-    if outcome.ended_by_themselves:
-        yield f"workers that ended by themselves, and were started again: {outcome.ended_by_themselves}"
+    stage = outcome.stage
+    yield f"longest time from SIGTERM to the end of a worker: {stage.longest_end_s:.1f} s"
+    if stage.ended_by_themselves:
+        yield f"workers that ended by themselves, and were started again: {stage.ended_by_themselves}"
 
 
 def _comparison(outcome: Outcome) -> Iterator[str]:

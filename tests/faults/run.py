@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from tests.faults.comparison import Verdict, compare, compare_dead_letters, comp
 from tests.faults.faults import Fault
 from tests.faults.flow import Flow
 from tests.faults.gaps import Gaps
-from tests.faults.schedule import faults
 from tests.faults.stage import SEGMENTS, Servers, Stage
 from tests.integration.installation import Installation
 
@@ -51,6 +50,7 @@ async def performance(servers: Servers, name: str, plan: Plan, folder: Path) -> 
         yield stage, flow
     finally:
         stage.end()
+        await flow.give_up()
 
 
 @dataclass
@@ -70,31 +70,22 @@ class Outcome:
     survived: dict[str, Survived]
     gaps: Gaps
     events: int
-    ended_by_themselves: int
+    stage: Stage
 
 
 async def run(
-    servers: Servers, name: str, plan: Plan, folder: Path, minutes: float, names: Sequence[str] = (), say: Say = print
+    servers: Servers, name: str, plan: Plan, folder: Path, schedule: Iterable[Fault], say: Say = print
 ) -> Outcome:
-    """Faults, one after the other with events in between, until the time is over; then the comparison.
-
-    ``names``: of the faults (none: all).
-    """
+    """Faults, one after the other with events in between, and at their end the comparison."""
     survived: dict[str, Survived] = {}
     async with performance(servers, name, plan, folder) as (stage, flow):
         gaps = Gaps(stage.installation)
         gaps.start()
-        begun = time.monotonic()
-        for fault in faults(plan.seed, names):
-            left_s = 60 * minutes - (time.monotonic() - begun)
-            if left_s <= 0:
-                break
-            if fault.about_s > left_s:
-                continue
+        for fault in schedule:
             await _suffer(stage, fault, gaps, survived, say)
         await gaps.end()
         found = await verdict(stage, flow)
-        return Outcome(plan, found, survived, gaps, flow.sent, stage.ended_by_themselves)
+        return Outcome(plan, found, survived, gaps, flow.sent, stage)
 
 
 async def _suffer(stage: Stage, fault: Fault, gaps: Gaps, survived: dict[str, Survived], say: Say) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ MOST_WORKERS = 5
 """4, and one that joins and leaves."""
 SESSION_S = 10.0
 """How long a worker may be silent before its partitions go to others."""
+
+END_S = 20
+"""How long a worker may take to end. 10 s is what is promised; here two cores serve all the workers and servers."""
 
 
 @dataclass
@@ -88,7 +92,8 @@ class Stage:
     excuses: list[Excuse] = field(default_factory=list)
     ended_by_themselves: int = 0
     """Workers that were started again because they had ended without being asked to."""
-    _started: int = 0
+    longest_end_s: float = 0
+    """The longest time from SIGTERM to the end of a worker."""
 
     def __post_init__(self) -> None:
         self.seats = [Seat(*links) for links in self.servers.links]
@@ -115,7 +120,6 @@ class Stage:
 
     def hire(self, seat: Seat, *, named: bool = True) -> WorkerProcess:
         """Starts a worker; ``named``: the group knows it again when it comes back to the same seat."""
-        self._started += 1
         settings = {
             "kafka": f"{HOST}:{seat.kafka.port}",
             "redis": f"redis://{HOST}:{seat.redis.port}/0",
@@ -130,10 +134,14 @@ class Stage:
         return worker
 
     async def dismiss(self, seat: Seat) -> None:
-        """SIGTERM; the worker must end in good order, and within 10 s."""
+        """SIGTERM; the worker must end in good order."""
         assert seat.worker is not None
         worker, seat.worker = seat.worker, None
-        await asyncio.to_thread(worker.stop, 15)
+        while worker.is_running and not worker.said():
+            await asyncio.sleep(0.1)  # it knows nothing of signals yet
+        begun = time.monotonic()
+        await asyncio.to_thread(worker.stop, END_S)
+        self.longest_end_s = max(self.longest_end_s, time.monotonic() - begun)
 
     def look_after(self) -> None:
         """Starts again who has ended, as whoever runs workers does."""
