@@ -42,9 +42,11 @@ def records(seed: int, contacts: int) -> Iterator[Record]:
 class Flow:
     """Puts records on the events topic at a steady rate, for as long as it is wanted, whatever befalls the broker."""
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int, seed: int, rate: float) -> None:
+    def __init__(
+        self, bootstrap: str, topic: str, partitions: int, seed: int, rate: float, contacts: int
+    ) -> None:
         self._bootstrap, self._topic, self._partitions = bootstrap, topic, partitions
-        self._records = records(seed, contacts=240)
+        self._records = records(seed, contacts)
         self._rate = rate
         self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -129,7 +131,8 @@ class _Maker:
                 b'{"type": "track", "event": "Nobody did this %d"}' % number,
                 b'{"type": "guess %d", "userId": "u1"}' % number,
                 b'{"type": "track", "userId": "u1", "event": "E", "timestamp": "never %d"}' % number,
-                b'{"type": "track", "userId": "u1", "event": "E", "timestamp": "9999-01-01", "n": %d}' % number,
+                b'{"type": "track", "userId": "u1", "event": "E", "timestamp": "9999-01-01", "n": %d}'
+                % number,
                 b"[" * 3000 + b"%d" % number,
             ]
         )

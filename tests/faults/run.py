@@ -27,6 +27,7 @@ class Plan:
     workers: int = 2
     rate: float = 150
     """Events a second."""
+    contacts: int = 240
     clock: str = "wall"
     environment: Mapping[str, str] = field(default_factory=dict)
     first: Callable[[], None] | None = None
@@ -34,14 +35,23 @@ class Plan:
 
 
 @contextlib.asynccontextmanager
-async def performance(servers: Servers, name: str, plan: Plan, folder: Path) -> AsyncIterator[tuple[Stage, Flow]]:
+async def performance(
+    servers: Servers, name: str, plan: Plan, folder: Path
+) -> AsyncIterator[tuple[Stage, Flow]]:
     """Workers at work and events that flow, until the block ends."""
     installation = Installation(
         servers.kafka.bootstrap, servers.redis.url, name, folder, plan.partitions, plan.clock, SEGMENTS
     )
     await asyncio.to_thread(installation.make_topics)
     stage = Stage(servers, installation, random.Random(plan.seed), plan.environment, plan.first)
-    flow = Flow(servers.kafka.bootstrap, installation.topics.events, plan.partitions, plan.seed, plan.rate)
+    flow = Flow(
+        servers.kafka.bootstrap,
+        installation.topics.events,
+        plan.partitions,
+        plan.seed,
+        plan.rate,
+        plan.contacts,
+    )
     try:
         for _ in range(plan.workers):
             stage.hire(stage.free_seat())
@@ -129,7 +139,9 @@ async def _drained(stage: Stage, within_s: float) -> int:
         states = await installation.states()
         waiting = sum(sum(end.values()) for end in ends) - installation.taken()
         waiting += sum(
-            state.next_wake_ms is not None and state.clock_ms is not None and state.next_wake_ms < state.clock_ms
+            state.next_wake_ms is not None
+            and state.clock_ms is not None
+            and state.next_wake_ms < state.clock_ms
             for state in states
         )
         if waiting == 0 or time.monotonic() > until:
