@@ -29,12 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment = {}
     if options.delivery == "exactly_once":
         environment["SEGMENTS_DELIVERY"] = options.delivery
-    plan = Plan(options.seed, options.workers, options.rate, options.clock, environment)
+    plan = Plan(options.seed, options.workers, options.rate, clock=options.clock, environment=environment)
     with servers(folder / "servers") as running:
         schedule = for_minutes(options.seed, options.minutes, options.fault or ())
         outcome = asyncio.run(run(running, "faults", plan, folder, schedule, say=_say))
     print(report(outcome, command), flush=True)
-    if not outcome.verdict.holds:
+    if not outcome.holds:
         print(f"the workers' logs are in {folder}")
         return 1
     shutil.rmtree(folder)
@@ -49,15 +49,24 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     # A nightly run is this with more minutes.
     minutes = float(os.environ.get("FAULTS_MINUTES", "8"))
-    parser.add_argument("--seed", type=int, default=random.randrange(1, 1_000_000), help="by chance if not given")
     parser.add_argument(
-        "--minutes", type=float, default=minutes, help="how long faults go on (%(default)s; also FAULTS_MINUTES)"
+        "--seed", type=int, default=random.randrange(1, 1_000_000), help="by chance if not given"
     )
-    parser.add_argument("--workers", type=int, choices=range(1, MOST_WORKERS), default=3, help="(%(default)s)")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=minutes,
+        help="how long faults go on (%(default)s; also FAULTS_MINUTES)",
+    )
+    parser.add_argument(
+        "--workers", type=int, choices=range(1, MOST_WORKERS), default=3, help="(%(default)s)"
+    )
     parser.add_argument("--delivery", choices=["at_least_once", "exactly_once"], default="at_least_once")
     parser.add_argument("--clock", choices=["wall", "events"], default="wall", help="(%(default)s)")
     parser.add_argument("--rate", type=float, default=150, help="events a second (%(default)s)")
-    parser.add_argument("--fault", action="append", choices=list(FAULTS), help="only this one; several may be given")
+    parser.add_argument(
+        "--fault", action="append", choices=list(FAULTS), help="only this one; several may be given"
+    )
     return parser.parse_args(arguments)
 
 

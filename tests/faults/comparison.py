@@ -230,9 +230,14 @@ def _compare_contact(
             continue
         seen[known] = record
         place = places.get(known)
-        if place is None or (record.value, list(record.headers)) != (wanted[place].value, wanted[place].headers):
+        if place is None or (record.value, list(record.headers)) != (
+            wanted[place].value,
+            wanted[place].headers,
+        ):
             verdict.wrong += 1
-            verdict.note(f"wrong, of {key!r}: {record.value!r}; wanted {place is not None and wanted[place].value!r}")
+            verdict.note(
+                f"wrong, of {key!r}: {record.value!r}; wanted {place is not None and wanted[place].value!r}"
+            )
         if place is not None:
             verdict.out_of_order += place < latest
             latest = max(latest, place)
@@ -258,7 +263,11 @@ def _judge_repetition(
 
 
 def compare_dead_letters(
-    expectation: Expected, log: Iterable[Logged], buried: Iterable[Read], excuses: Sequence[Excuse], verdict: Verdict
+    expectation: Expected,
+    log: Iterable[Logged],
+    buried: Iterable[Read],
+    excuses: Sequence[Excuse],
+    verdict: Verdict,
 ) -> None:
     """Each defective record once in the dead-letter topic, unchanged."""
     values = {record.place: record.value for record in log}

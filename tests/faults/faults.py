@@ -299,7 +299,9 @@ async def _half_open(stage: Stage, link: Link) -> None:
 async def _swallow(stage: Stage, seat: Seat, which: Callable[[Seat], Link]) -> None:
     link, long, since_ms = which(seat), stage.chance.random() < 0.5, wall_ms()
     link.swallow()
-    await asyncio.sleep(stage.chance.uniform(SESSION_S + 1, SESSION_S + 5) if long else stage.chance.uniform(1, 6))
+    await asyncio.sleep(
+        stage.chance.uniform(SESSION_S + 1, SESSION_S + 5) if long else stage.chance.uniform(1, 6)
+    )
     link.heal()
     if long:
         # To the group it is the same as a pause: others have its partitions, and it does not know.

@@ -55,11 +55,6 @@ class Flow:
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 
-    async def burst(self, count: int) -> None:
-        """So many records at once."""
-        async with self._producer() as producer:
-            await asyncio.gather(*[await self._send(producer, next(self._records)) for _ in range(count)])
-
     async def end(self) -> None:
         """Stops, waits until all is acknowledged, and moves every partition's clock beyond all that waits."""
         self._ended.set()
@@ -95,7 +90,10 @@ class Flow:
     async def _send(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[Any]":
         self.sent += 1
         place = 0 if record.key is None else home(record.key.decode(), self._partitions)
-        return await producer.send(self._topic, record.value, key=record.key, partition=place)
+        sent: asyncio.Future[Any] = await producer.send(
+            self._topic, record.value, key=record.key, partition=place
+        )
+        return sent
 
     def _producer(self) -> AIOKafkaProducer:
         # Idempotent: it tries again for as long as it takes, in order.

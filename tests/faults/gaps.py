@@ -52,6 +52,12 @@ class Gaps:
                             self._note(number, sum(map(int, offsets)))
                 await asyncio.sleep(LOOK_EVERY_S)
 
+    def has_moved_since(self, moment_s: float) -> bool:
+        """Whether every partition has got on since then, by the monotonic clock."""
+        return len(self._moved) == self.installation.partitions and all(
+            since > moment_s for _, since, _ in self._moved.values()
+        )
+
     def _note(self, partition: int, offset: int) -> None:
         now = time.monotonic()
         before, since, during = self._moved.get(partition, (-1, now, self.during))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.faults.run import Outcome
+from tests.faults.run import PATIENCE_S, Outcome
 
 
 def report(outcome: Outcome, command: str) -> str:
@@ -12,12 +12,14 @@ def report(outcome: Outcome, command: str) -> str:
 
 def _faults(outcome: Outcome) -> Iterator[str]:
     width = max(map(len, outcome.survived), default=5)
-    yield f"{'fault':{width}}  times  seconds  longest gap, s"
+    yield f"{'fault':{width}}  times  seconds  longest gap, s  back after, s"
     for name, survived in sorted(outcome.survived.items()):
         gap_s = outcome.gaps.of_each.get(name, 0.0)
-        yield f"{name:{width}}  {survived.times:5}  {survived.seconds:7.1f}  {gap_s:14.1f}"
+        yield f"{name:{width}}  {survived.times:5}  {survived.seconds:7.1f}  {gap_s:14.1f}  {survived.longest_return_s:13.1f}"
     gaps = outcome.gaps
     yield f"longest gap in the processing of a partition: {gaps.longest_s:.1f} s ({gaps.longest_during})"
+    stuck = sum(survived.stuck for survived in outcome.survived.values())
+    yield f"partitions that stood still for {PATIENCE_S:.0f} s after a fault: {stuck}"
     stage = outcome.stage
     yield f"longest time from SIGTERM to the end of a worker: {stage.longest_end_s:.1f} s"
     if stage.ended_by_themselves:
@@ -34,5 +36,5 @@ def _comparison(outcome: Outcome) -> Iterator[str]:
 
 
 def _end(outcome: Outcome, command: str) -> Iterator[str]:
-    yield "nothing lost, nothing twice" if outcome.verdict.holds else "A GUARANTEE IS BROKEN"
+    yield "nothing lost, nothing twice" if outcome.holds else "A GUARANTEE IS BROKEN"
     yield f"again: {command}"

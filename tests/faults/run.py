@@ -12,9 +12,13 @@ from tests.faults.comparison import Verdict, compare, compare_dead_letters, comp
 from tests.faults.faults import Fault
 from tests.faults.flow import Flow
 from tests.faults.gaps import Gaps
-from tests.faults.stage import SEGMENTS, Servers, Stage
+from tests.faults.stage import SEGMENTS, Servers, Stage, until
 from tests.integration.installation import Installation
 
+HASTE = 0.25
+"""How often the next fault comes while the last one is being recovered from."""
+PATIENCE_S = 60.0
+"""How long every partition may take to get on once a fault is over. The longest backoff is half of it."""
 
 Say = Callable[[str], None]
 
@@ -69,6 +73,10 @@ class Survived:
 
     times: int = 0
     seconds: float = 0
+    longest_return_s: float = 0
+    """The longest time from the end of one until every partition got on."""
+    stuck: int = 0
+    """How often this was given up: a worker that sits there without progress."""
 
 
 @dataclass
@@ -81,6 +89,11 @@ class Outcome:
     gaps: Gaps
     events: int
     stage: Stage
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was lost or came twice, and nothing stood still."""
+        return self.verdict.holds and not any(each.stuck for each in self.survived.values())
 
 
 async def run(
@@ -102,12 +115,22 @@ async def _suffer(stage: Stage, fault: Fault, gaps: Gaps, survived: dict[str, Su
     gaps.during = fault.name
     begun = time.monotonic()
     await fault.act(stage)
-    took_s = time.monotonic() - begun
-    say(f"{took_s:5.1f} s  {fault.name}")
+    ended = time.monotonic()
+    stage.look_after()
     of_kind = survived.setdefault(fault.name, Survived())
     of_kind.times += 1
-    of_kind.seconds += took_s
-    stage.look_after()
+    of_kind.seconds += ended - begun
+    told = f"{ended - begun:5.1f} s  {fault.name}"
+    if stage.chance.random() < HASTE:
+        say(f"{told}; and at once the next")
+        return
+    if not await until(lambda: gaps.has_moved_since(ended), PATIENCE_S):
+        of_kind.stuck += 1
+        say(f"{told}; NOTHING HAS HAPPENED FOR {PATIENCE_S:.0f} s")
+        return
+    back_s = time.monotonic() - ended
+    of_kind.longest_return_s = max(of_kind.longest_return_s, back_s)
+    say(f"{told}; all partitions got on {back_s:.1f} s later")
     await asyncio.sleep(stage.chance.uniform(0.5, 3))
 
 

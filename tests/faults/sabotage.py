@@ -30,14 +30,14 @@ def fence_off() -> None:
 
 def outbox_off() -> None:
     """Transitions are published after the commit, and are nowhere if that does not happen."""
-    usual = Lane._commit  # noqa: SLF001 - breaking it is what this is for
+    usual = Lane._commit
 
     def commit(self: Lane, *arguments: object) -> Commit:
         made = usual(self, *arguments)  # type: ignore[arg-type]
         made.outbox = None
         return made
 
-    Lane._commit = commit  # type: ignore[method-assign, assignment]  # noqa: SLF001
+    Lane._commit = commit  # type: ignore[method-assign, assignment]
 
 
 def offsets_in_kafka_only() -> None:
@@ -60,12 +60,16 @@ def _told(partition: int) -> dict[str, int]:
         offsets = client.list_group_offsets(group)[group]
     finally:
         client.close()
-    return {tp.topic: told.offset for tp, told in offsets.items() if tp.partition == partition and told.offset >= 0}
+    return {
+        tp.topic: told.offset
+        for tp, told in offsets.items()
+        if tp.partition == partition and told.offset >= 0
+    }
 
 
 def _without(*parts: str) -> None:
     """Commits from now on without these lines of the script."""
-    script = redis_store._COMMIT  # noqa: SLF001 - see above
+    script = redis_store._COMMIT
     source = script.source.decode()
     for part in parts:
         assert source.count(part) == 1, f"commit.lua has changed: {part!r} is not in it"

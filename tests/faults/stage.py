@@ -25,6 +25,16 @@ END_S = 20
 """How long a worker may take to end. 10 s is what is promised; here two cores serve all the workers and servers."""
 
 
+async def until(is_so: Callable[[], bool], within_s: float) -> bool:
+    """Returns whether it became so in time."""
+    deadline = time.monotonic() + within_s
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.1)
+    return True
+
+
 @dataclass
 class Seat:
     """A place for one worker: its links, and whoever works there now."""
@@ -137,8 +147,8 @@ class Stage:
         """SIGTERM; the worker must end in good order."""
         assert seat.worker is not None
         worker, seat.worker = seat.worker, None
-        while worker.is_running and not worker.said():
-            await asyncio.sleep(0.1)  # it knows nothing of signals yet
+        # Before it says anything, it knows nothing of signals.
+        await until(lambda: bool(worker.said()) or not worker.is_running, 30)
         begun = time.monotonic()
         await asyncio.to_thread(worker.stop, END_S)
         self.longest_end_s = max(self.longest_end_s, time.monotonic() - begun)

@@ -38,4 +38,4 @@ async def test_nothing_is_lost_and_nothing_comes_twice(fault_servers: Servers, t
     print(report(outcome, f"TEST_SEED={SEED}"))
     assert set(outcome.survived) == set(MAIN)
     assert outcome.verdict.transitions > 1000
-    assert outcome.verdict.holds
+    assert outcome.holds
