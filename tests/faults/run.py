@@ -131,7 +131,7 @@ async def _suffer(stage: Stage, fault: Fault, gaps: Gaps, survived: dict[str, Su
     back_s = time.monotonic() - ended
     of_kind.longest_return_s = max(of_kind.longest_return_s, back_s)
     say(f"{told}; all partitions got on {back_s:.1f} s later")
-    await asyncio.sleep(stage.chance.uniform(0.5, 3))
+    await asyncio.sleep(stage.chance.uniform(0.2, 1.5))
 
 
 async def verdict(stage: Stage, flow: Flow, drained_within_s: float = 120) -> Verdict:
