@@ -21,15 +21,20 @@ class Gaps:
     installation: Installation
     longest_s: float = field(default=0.0, init=False)
     longest_during: str = field(default="", init=False)
-    during: str = field(default="nothing", init=False)
-    """What is going on, for whoever wants to know later what a gap came from."""
     of_each: dict[str, float] = field(default_factory=dict, init=False)
-    """The longest gap that began while something went on."""
-    _moved: dict[int, tuple[int, float, str]] = field(default_factory=dict, init=False)
-    """By partition: how far it was, when it got there, and during what."""
+    """The longest gap by what went on when it began."""
+    _events: list[tuple[float, str]] = field(default_factory=list, init=False)
+    """What went on, and since when."""
+    _moved: dict[int, tuple[int, float]] = field(default_factory=dict, init=False)
+    """By partition: how far it was, and when it got there."""
     _task: asyncio.Task[None] | None = field(default=None, init=False)
 
+    def now_comes(self, what: str) -> None:
+        """Says what goes on from now on, so that one knows later what a gap came from."""
+        self._events.append((time.monotonic(), what))
+
     def start(self) -> None:
+        self.now_comes("no fault")
         self._task = asyncio.create_task(self._watch())
 
     async def end(self) -> None:
@@ -55,16 +60,18 @@ class Gaps:
     def has_moved_since(self, moment_s: float) -> bool:
         """Whether every partition has got on since then, by the monotonic clock."""
         return len(self._moved) == self.installation.partitions and all(
-            since > moment_s for _, since, _ in self._moved.values()
+            since > moment_s for _, since in self._moved.values()
         )
 
     def _note(self, partition: int, offset: int) -> None:
         now = time.monotonic()
-        before, since, during = self._moved.get(partition, (-1, now, self.during))
+        before, since = self._moved.get(partition, (-1, now))
         if offset == before:
             return
         gap_s = now - since
+        # It began after the last look at which there was progress.
+        during = next(what for begun, what in reversed(self._events) if begun <= since + 2 * LOOK_EVERY_S)
         self.of_each[during] = max(self.of_each.get(during, 0.0), gap_s)
         if gap_s > self.longest_s:
             self.longest_s, self.longest_during = gap_s, during
-        self._moved[partition] = (offset, now, self.during)
+        self._moved[partition] = (offset, now)

@@ -17,6 +17,7 @@ def _faults(outcome: Outcome) -> Iterator[str]:
         gap_s = outcome.gaps.of_each.get(name, 0.0)
         yield f"{name:{width}}  {survived.times:5}  {survived.seconds:7.1f}  {gap_s:14.1f}  {survived.longest_return_s:13.1f}"
     gaps = outcome.gaps
+    yield f"longest gap while nothing was broken: {outcome.gaps.of_each.get('no fault', 0.0):.1f} s"
     yield f"longest gap in the processing of a partition: {gaps.longest_s:.1f} s ({gaps.longest_during})"
     stuck = sum(survived.stuck for survived in outcome.survived.values())
     yield f"partitions that stood still for {PATIENCE_S:.0f} s after a fault: {stuck}"

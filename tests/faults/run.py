@@ -112,7 +112,7 @@ async def run(
 
 
 async def _suffer(stage: Stage, fault: Fault, gaps: Gaps, survived: dict[str, Survived], say: Say) -> None:
-    gaps.during = fault.name
+    gaps.now_comes(fault.name)
     begun = time.monotonic()
     await fault.act(stage)
     ended = time.monotonic()
@@ -128,6 +128,7 @@ async def _suffer(stage: Stage, fault: Fault, gaps: Gaps, survived: dict[str, Su
         of_kind.stuck += 1
         say(f"{told}; NOTHING HAS HAPPENED FOR {PATIENCE_S:.0f} s")
         return
+    gaps.now_comes("no fault")
     back_s = time.monotonic() - ended
     of_kind.longest_return_s = max(of_kind.longest_return_s, back_s)
     say(f"{told}; all partitions got on {back_s:.1f} s later")
