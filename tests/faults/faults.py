@@ -14,7 +14,7 @@ import redis
 from streams.clock import wall_ms
 from tests.faults.comparison import Excuse
 from tests.faults.network import Link
-from tests.faults.servers import fill_disk, free_disk, freeze, is_alive, thaw
+from tests.faults.servers import FILES_CAN_BE_LIMITED, fill_disk, free_disk, freeze, is_alive, thaw
 from tests.faults.stage import SESSION_S, Seat, Stage
 from tests.servers import OwnServer
 
@@ -251,14 +251,17 @@ async def _redis_restored(stage: Stage) -> None:
     await _start(stage.redis)
 
 
-@_fault("disk of Redis full", 8)
 async def _redis_disk_full(stage: Stage) -> None:
     await _disk_full(stage, stage.redis, room=stage.chance.randrange(20_000))
 
 
-@_fault("disk of Kafka full", 12)
 async def _kafka_disk_full(stage: Stage) -> None:
     await _disk_full(stage, stage.kafka, room=stage.chance.randrange(20_000))
+
+
+if FILES_CAN_BE_LIMITED:
+    _fault("disk of Redis full", 8)(_redis_disk_full)
+    _fault("disk of Kafka full", 12)(_kafka_disk_full)
 
 
 @_fault("memory of Redis full", 6)

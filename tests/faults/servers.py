@@ -13,7 +13,8 @@ from streams.local.ports import HOST
 from streams.local.redis_server import Fsync
 from tests.servers import OwnKafka, OwnRedis, OwnServer
 
-_UNLIMITED = resource.RLIM_INFINITY
+FILES_CAN_BE_LIMITED = hasattr(resource, "prlimit")
+"""Linux alone lets one set a limit on another process."""
 
 
 @dataclass(slots=True)
@@ -92,18 +93,22 @@ def fill_disk(server: OwnServer, room: int) -> None:
     A limit on the size of files is what an unprivileged user can set on a running process (a full disk it cannot
     make). The writes fail in the same places; the next start is free of it.
     """
-    largest = max(file.stat().st_size for file in _data_of(server))
-    resource.prlimit(_pid(server), resource.RLIMIT_FSIZE, (largest + room, _UNLIMITED))
+    _limit_files(server, max(file.stat().st_size for file in _data_of(server)) + room)
 
 
 def free_disk(server: OwnServer) -> None:
     """There is room again, if the server still runs."""
     if is_alive(server):
-        resource.prlimit(_pid(server), resource.RLIMIT_FSIZE, (_UNLIMITED, _UNLIMITED))
+        _limit_files(server, None)
 
 
 def is_alive(server: OwnServer) -> bool:
     return server.process is not None and not server.process.has_ended()
+
+
+def _limit_files(server: OwnServer, size: int | None) -> None:
+    _, most = resource.prlimit(_pid(server), resource.RLIMIT_FSIZE)
+    resource.prlimit(_pid(server), resource.RLIMIT_FSIZE, (most if size is None else size, most))
 
 
 def _data_of(server: OwnServer) -> list[Path]:
