@@ -108,7 +108,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self._note_what_is_asked(consumer._fetcher)
 
     def _note_what_is_asked(self, fetcher: Any) -> None:
-        """aiokafka knows when an answer has come. But one may come long after it was given, over a slow network or to
+        """Aiokafka knows when an answer has come. But one may come long after it was given, over a slow network or to
         a process that was stopped; so what it says holds for the moment of the question, and for none after it."""
         usual = type(fetcher)._proc_fetch_request
 
