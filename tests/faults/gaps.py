@@ -28,6 +28,7 @@ class Gaps:
     _moved: dict[int, tuple[int, float]] = field(default_factory=dict, init=False)
     """By partition: how far it was, and when it got there."""
     _task: asyncio.Task[None] | None = field(default=None, init=False)
+    _ended: bool = field(default=False, init=False)
 
     def now_comes(self, what: str) -> None:
         """Says what goes on from now on, so that one knows later what a gap came from."""
@@ -38,17 +39,17 @@ class Gaps:
         self._task = asyncio.create_task(self._watch())
 
     async def end(self) -> None:
+        # Not cancelled: a client in the middle of a reconnect may take that for a timeout, and go on.
         assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        self._ended = True
+        await self._task
 
     async def _watch(self) -> None:
         name, partitions = self.installation.name, range(self.installation.partitions)
         async with redis.asyncio.Redis.from_url(
             self.installation.redis_url, socket_timeout=2, retry_on_timeout=False
         ) as client:
-            while True:
+            while not self._ended:
                 with contextlib.suppress(redis.RedisError, OSError):
                     async with client.pipeline(transaction=False) as pipeline:
                         for number in partitions:
