@@ -71,7 +71,7 @@ class Gaps:
             return
         gap_s = now - since
         # It began after the last look at which there was progress.
-        during = next(what for begun, what in reversed(self._events) if begun <= since + 2 * LOOK_EVERY_S)
+        during = next(what for begun, what in reversed(self._events) if begun <= since + 5 * LOOK_EVERY_S)
         self.of_each[during] = max(self.of_each.get(during, 0.0), gap_s)
         if gap_s > self.longest_s:
             self.longest_s, self.longest_during = gap_s, during
