@@ -18,8 +18,8 @@ async def test_records_that_a_link_holds_up_are_not_late(fault_servers: Servers,
     longer so."""
     plan = Plan(seed=1, workers=1, rate=100)
     async with performance(fault_servers, unique_name("held-up"), plan, tmp_path) as (stage, flow):
-        await asyncio.sleep(3)
-        for _ in range(5):
+        await asyncio.sleep(2)
+        for _ in range(3):
             stage.seats[0].kafka.swallow()
             await asyncio.sleep(1.7)
             stage.seats[0].kafka.heal()
