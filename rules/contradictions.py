@@ -5,13 +5,12 @@ What cannot be decided surely is let through. ``given`` is what a definition sta
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-import re2
-
 from rules.durations import Moment, format_duration, moment_of_number, parse_moment
-from rules.fields import is_number
+from rules.fields import compiled, is_number
 from rules.problems import shown
 
 COUNT_TESTS = ("at_least", "at_most", "more_than", "less_than", "exactly")
@@ -19,6 +18,9 @@ NEGATIVE_TESTS = ("is_not", "not_in")
 _TEXT_TESTS = ("contains", "starts_with", "ends_with", "matches")
 _BOUNDS = ("at_least", "at_most", "more_than", "less_than")
 _RELATIVE = ("within_last", "within_next", "older_than")
+_LONG = 10**22
+"""From here on digits tell people nothing."""
+_ROUGHLY = Context(prec=16)
 
 Given = Mapping[str, Any]
 
@@ -26,6 +28,17 @@ Given = Mapping[str, Any]
 def exact(number: float) -> Fraction:
     """A number as it is written: 0.1 is a tenth."""
     return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
+
+
+def number_text(number: Fraction) -> str:
+    """A number for people; a sum of numbers may be larger than a double can be."""
+    if number.denominator == 1 and abs(number) < _LONG:
+        return str(number.numerator)
+    try:
+        return str(float(number))
+    except OverflowError:
+        rough = _ROUGHLY.divide(Decimal(number.numerator), Decimal(number.denominator))
+        return str(rough.normalize()).lower()
 
 
 def count_bounds(given: Given) -> tuple[int, int | None]:
@@ -178,7 +191,7 @@ def _text_passes(test: str, wanted: str, value: str) -> bool:
         case "ends_with":
             return value.endswith(wanted)
         case _:
-            return re2.search(wanted, value) is not None
+            return compiled(wanted).search(value) is not None
 
 
 _COMPARED: dict[str, Callable[[float, float], bool]] = {

@@ -4,7 +4,7 @@ A path is a property name, dotted for nested objects; a key that is itself the w
 meets a list it goes on through every element. Nulls are absent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rules.event import Event
@@ -29,18 +29,34 @@ def flatten(value: Any) -> Values:
     if value is None:
         return MISSING
     if kind is list:
-        return tuple(item for element in value for item in flatten(element))
+        return _descend(value, ())
     return ({},)
 
 
 def _descend(value: Any, names: tuple[str, ...]) -> Values:
-    if not names:
-        return flatten(value)
-    if type(value) is dict:
-        return _descend(value.get(names[0]), names[1:])
-    if type(value) is list:
-        return tuple(item for element in value for item in _descend(element, names))
-    return MISSING
+    """The values at the path of ``names`` below a value. No recursion: a record may nest lists deeper than it goes."""
+    found: list[Any] = []
+    last, depth = len(names), 0
+    elements = iter((value,))
+    outer: list[tuple[Iterator[Any], int]] = []
+    while True:
+        for element in elements:
+            here, reached = element, depth
+            while reached < last and type(here) is dict:
+                here = here.get(names[reached])
+                reached += 1
+            if type(here) is list:
+                outer.append((elements, depth))
+                elements, depth = iter(here), reached
+                break
+            if type(here) is str and reached == last:
+                found.append(here)
+            elif reached == last:
+                found += flatten(here)
+        else:
+            if not outer:
+                return tuple(found)
+            elements, depth = outer.pop()
 
 
 def below(value: Any, path: str) -> Values:

@@ -60,7 +60,11 @@ class Lane:
         self.partition = partition
         self.next_wake_ms: int | None = None
         """The earliest stored wake, in milliseconds UTC."""
+        self.trouble: str | None = None
+        """What it waits for, for people, while the store or the broker does not do its part."""
         self.clock_ms = NO_CLOCK_MS
+        self._passed_ms = NO_CLOCK_MS
+        """Up to where time alone has moved the clock."""
         self._on = deployment
         self._lock = asyncio.Lock()
         self._intake = Intake(
@@ -105,8 +109,8 @@ class Lane:
         """Moves the partition's clock to a moment, where it has been read to its end (None: leaves the clock where it
         is), and does a bounded part of what waits; returns whether more waits. Raises as ``handle`` does."""
         async with self._guarded():
-            if clock_ms is not None and self.clock_ms != NO_CLOCK_MS:
-                self.clock_ms = max(self.clock_ms, clock_ms)
+            if clock_ms is not None and NO_CLOCK_MS != self.clock_ms < clock_ms:
+                self.clock_ms = self._passed_ms = clock_ms
             if self._wakes_due:
                 await self._wake_chunk()
             if self._sweep_cursor is not None:
@@ -150,11 +154,13 @@ class Lane:
         on.observer.batch(self.partition, sum(map(len, records.values())), taken, work)
 
     def _fold(self, events: Sequence[Event], work: Work) -> None:
-        take, delay_ms = self._contacts.take, self._on.wake_delay_ms
+        take, delay_ms, passed_ms = self._contacts.take, self._on.wake_delay_ms, self._passed_ms
         late = 0
         for event in events:
-            # So far behind the clock, time may have moved the contact in the event's absence.
-            late += event.received_ms < work.clock_ms - delay_ms
+            if event.received_ms < work.clock_ms:
+                # Time has moved the clock beyond it, or it is far behind the others: its contact may have been moved
+                # in its absence.
+                late += event.received_ms < max(passed_ms, work.clock_ms - delay_ms)
             take(event, work)
         if late:
             self._on.observer.late(self.partition, late)
@@ -271,9 +277,10 @@ class Lane:
                 for (topic, partition), offset in (await publisher.publish(left)).items():
                     if partition == self.partition and topic in self._tails:
                         self._tails[topic] = offset
+                self.trouble = None
                 return
             except PublishFailed as error:
-                checked = True
+                checked, self.trouble = True, str(error)
                 await pause.after(error, self._on.observer, self.partition)
 
     async def _persist(self, call: Callable[[], Awaitable[T]]) -> T:
@@ -281,9 +288,13 @@ class Lane:
         pause = Pauses(self._on.longest_pause_ms)
         while True:
             try:
-                return await call()
+                found = await call()
             except (StoreUnavailable, PublishFailed) as error:
+                self.trouble = str(error)
                 await pause.after(error, self._on.observer, self.partition)
+            else:
+                self.trouble = None
+                return found
 
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:

@@ -64,8 +64,8 @@ class Metrics:
         self.wakes = self._counter("wakes", "Contacts that were judged because a wake was due")
         self.late_records = self._counter(
             "late_records",
-            "Records that came more than the wake delay behind their partition's clock, which live and replay may see"
-            " differently",
+            "Records that came behind their partition's clock, by more than the wake delay or where the wall clock had"
+            " moved it, so that live and replay may see them differently",
         )
         self.inexact_events = self._counter(
             "inexact_events",

@@ -70,16 +70,19 @@ class Progress:
                 since = known.since if known is not None and _stands_still(known.standing, standing) else now
                 self._partitions[number] = _Watched(standing, since)
 
-    def reached(self, system: str) -> None:
-        """Redis or Kafka did its part."""
-        if self._unreached:
-            with self._lock:
-                self._unreached.pop(system, None)
-
-    def not_reached(self, system: str, why: str) -> None:
-        """Redis or Kafka could not do its part."""
+    def reached(self, system: str) -> bool:
+        """Redis or Kafka did its part; returns whether that is news."""
+        if not self._unreached:
+            return False
         with self._lock:
+            return self._unreached.pop(system, None) is not None
+
+    def not_reached(self, system: str, why: str) -> bool:
+        """Redis or Kafka could not do its part; returns whether that is news."""
+        with self._lock:
+            news = system not in self._unreached
             self._unreached[system] = why
+            return news
 
     def live(self) -> Report:
         """False: restart this worker."""

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.clock import Clock
-from streams.errors import StreamsError
+from streams.errors import StreamsError, unspoken
 from streams.fetching import Batch
 from streams.inbox import Inbox
 from streams.outbox import PublishFailed
@@ -42,6 +42,7 @@ class Lane(Protocol):
     """What a runner needs of ``streams.lane.Lane``."""
 
     next_wake_ms: int | None
+    trouble: str | None
 
     @property
     def has_work(self) -> bool:
@@ -83,8 +84,6 @@ class LaneRunner:
         clock: Clock,
     ) -> None:
         self.partition = partition
-        self.trouble: str | None = None
-        """Why the partition stands still, for people; None while it does not."""
         self.position: dict[TP, int] = {}
         """The offset that each source goes on from: all before it is processed."""
         self._tps = {topic: TP(topic, partition) for topic in topics}
@@ -96,10 +95,17 @@ class LaneRunner:
             clock,
         )
         self._task: asyncio.Task[None] | None = None
+        self._lane: Lane | None = None
+        self._trouble: str | None = None
         self._stopping = asyncio.Event()
         self._pause_s = SHORTEST_PAUSE_S
         self._looked_at = 0.0
         self._ask_again_s = FIRST_ASK_S
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the partition stands still, for people; None while it does not."""
+        return self._trouble or (None if self._lane is None else self._lane.trouble)
 
     @property
     def waiting(self) -> int:
@@ -136,15 +142,17 @@ class LaneRunner:
                 await self._stand_still(moved)
             except Exception as error:
                 expected = isinstance(error, StreamsError | StoreError | PublishFailed | KafkaError)
+                told = error if expected else unspoken(error)
                 logger.log(
                     logging.ERROR,
                     "partition %d stands still: %s; trying again in %.1f s",
-                    self.partition, str(error) or type(error).__name__, self._pause_s, exc_info=not expected,
+                    self.partition, str(told) or type(told).__name__, self._pause_s,
+                    exc_info=None if expected else told,
                 )  # fmt: skip
-                await self._stand_still(error)
+                await self._stand_still(told)
 
     async def _stand_still(self, why: Exception) -> None:
-        self.trouble = str(why) or type(why).__name__
+        self._trouble = str(why) or type(why).__name__
         self._reader.hold(list(self._tps.values()))
         pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
         try:
@@ -154,7 +162,7 @@ class LaneRunner:
 
     async def _live(self) -> None:
         """One lane's life, until it fails or the partition is given up."""
-        lane = self._make_lane(self.partition)
+        lane = self._lane = self._make_lane(self.partition)
         epoch = next(_epochs)
         self._inbox.open(epoch, list(self._tps))
         offsets = await lane.start()
@@ -170,36 +178,37 @@ class LaneRunner:
                 for part in parts:
                     self._move(self._tps[part.topic], part.end)
                 self._got_on()
+                known = True
+            else:
+                # Also while the lane has work of its own, which may take long: neither events nor time wait for it.
+                known = await self._learn(lane)
             if lane.has_work:
                 await lane.tick(None)
                 self._got_on()
-            elif self._inbox.missing is not None:
-                await self._ask_for(self._inbox.missing)
-            elif not parts and not await self._pass_time(lane):
+            elif not known:
                 await self._wait(lane)
+
+    async def _learn(self, lane: Lane) -> bool:
+        """Asks the broker for what lets the lane go on without records; returns whether it did."""
+        missing = self._inbox.missing
+        return await (self._pass_time(lane) if missing is None else self._ask_for(missing))
 
     def _move(self, tp: TP, offset: int) -> None:
         self.position[tp] = offset
         self._reader.done(tp, offset)
 
     def _got_on(self) -> None:
-        self.trouble = None
+        self._trouble = None
         self._pause_s = SHORTEST_PAUSE_S
         self._ask_again_s = FIRST_ASK_S
 
-    async def _ask_for(self, topic: str) -> None:
-        """Asks whether there is more of a topic that is missing; waits a moment if that is not known to be so."""
-        tp = self._tps[topic]
-        offset = self.position[tp]
-        if await self._reader.at_end({tp: offset}) is not None:
-            self._inbox.is_read(topic, offset)
-            return
-        pause_s, self._ask_again_s = self._ask_again_s, min(2 * self._ask_again_s, LAST_ASK_S)
-        if pause_s == LAST_ASK_S:
-            self.trouble = (
-                f"waits for {topic}: there is more of it, or the broker does not say that there is none"
-            )
-        await self._arrival(pause_s)
+    async def _ask_for(self, topic: str) -> bool:
+        """Asks whether there is more of a topic that is missing; returns whether it is known that there is not."""
+        offset = self.position[self._tps[topic]]
+        if await self._reader.at_end({self._tps[topic]: offset}) is None:
+            return False
+        self._inbox.is_read(topic, offset)
+        return True
 
     async def _pass_time(self, lane: Lane) -> bool:
         """Lets a quiet partition's clock go on, if something is due then; returns whether that was so."""
@@ -228,8 +237,11 @@ class LaneRunner:
 
     async def _wait(self, lane: Lane) -> None:
         """Waits for a batch, for the next wake, or for the end."""
+        if self._inbox.missing is not None:
+            await self._wait_for(self._inbox.missing)
+            return
         loop = asyncio.get_running_loop()
-        self.trouble = None
+        self._trouble = None
         due_in_s = self._due_in_s(lane)
         if due_in_s == float("inf"):
             await self._inbox.arrived.wait()
@@ -237,6 +249,15 @@ class LaneRunner:
         pace_s = max(due_in_s, self._looked_at + WAKE_PACE_S - loop.time(), 0)
         # At most a day: the wall clock may be set meanwhile.
         await self._arrival(min(pace_s, 86_400))
+
+    async def _wait_for(self, topic: str) -> None:
+        """Waits for records of a topic that is missing, ever longer until it is asked for again."""
+        pause_s, self._ask_again_s = self._ask_again_s, min(2 * self._ask_again_s, LAST_ASK_S)
+        if pause_s == LAST_ASK_S:
+            self._trouble = (
+                f"waits for {topic}: there is more of it, or the broker does not say that there is none"
+            )
+        await self._arrival(pause_s)
 
     async def _arrival(self, longest_s: float) -> None:
         """Waits for a batch, or the end, but no longer than this."""

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from rules.definitions import Definitions
 from streams.clock import wall_ms
-from streams.errors import ConfigurationError, RetryLater
+from streams.errors import ConfigurationError
 from streams.health import HealthServer
 from streams.lane import Deployment, Lane
 from streams.meter import Meter
@@ -102,7 +102,7 @@ class _LaneOpener:
         except StoreRefused as error:
             raise ConfigurationError(str(error)) from error
         except StoreUnavailable as error:
-            raise RetryLater(f"Redis at {settings.redis_place} cannot be used: {error}") from error
+            raise settings.redis_unusable(error.detail) from error
         self._meter.watch(in_force.catalog.limits)
         logger.info("%d segments in force", len(self._definitions.segments))
         return Deployment(

@@ -21,7 +21,7 @@ from pydantic import (
 
 from rules.durations import format_duration
 from streams import setting_values as values
-from streams.errors import ConfigurationError
+from streams.errors import ConfigurationError, RetryLater
 
 PREFIX = "SEGMENTS_"
 BY_CONTACT = "-by-contact"
@@ -101,7 +101,8 @@ class Settings(BaseModel):
     kafka_key_file: File = Field(None, description="PEM file of its key, where it is not in the same file")
     redis: Annotated[SecretStr, BeforeValidator(values.redis_url)] = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
-        description="Redis, `redis://[user:password@]host:port/database`; `rediss://` for TLS",
+        description="Redis, `redis://[user:password@]host:port/database`; `rediss://` for TLS, with "
+        "`?ssl_ca_certs=FILE` where its authority is not one of the system's",
     )
     definitions: Path = Field(Path("segments"), description="Directory of the segment definitions")
     group: Annotated[str, BeforeValidator(values.name(200))] = Field(
@@ -145,6 +146,17 @@ class Settings(BaseModel):
     )
 
     @property
+    def definitions_directory(self) -> Path:
+        """Where the definitions are. Raises ConfigurationError where that is no directory; not every command needs
+        one, so it is not looked for at once."""
+        if not self.definitions.is_dir():
+            what = "this is no directory" if self.definitions.exists() else "there is no such directory"
+            raise ConfigurationError(
+                f"{variable('definitions')}={str(self.definitions)!r}: {what}: name that of your definitions"
+            )
+        return self.definitions
+
+    @property
     def by_contact_topic(self) -> str:
         """Where records under a wrong key are sent on to."""
         return self.events_topic + BY_CONTACT
@@ -154,6 +166,13 @@ class Settings(BaseModel):
         """Where Redis is, without user and password: for messages to people."""
         parts = urlsplit(self.redis.get_secret_value())
         return f"{parts.hostname}:{parts.port or 6379}{parts.path}"
+
+    def redis_unusable(self, detail: str) -> RetryLater:
+        """What to tell of a Redis that does not do its part."""
+        return RetryLater(
+            f"Redis at {self.redis_place} cannot be used: {detail.rstrip('.')}: "
+            "start one (`segments up`) or set SEGMENTS_REDIS; `segments doctor` tells more"
+        )
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol, TypeVar
 
+from aiokafka.errors import KafkaError
+
 from streams.app import SegmentsApp, build_app
 from streams.clock import Clock
 from streams.connections import KafkaConnection, knock
-from streams.errors import RetryLater, StreamsError
+from streams.errors import RetryLater, StreamsError, unspoken
 from streams.metrics import Metrics
 from streams.paced import paced
 from streams.progress import Progress
@@ -68,7 +70,9 @@ async def work(
 
         async def make_topics() -> int:
             await knock(connection, TRY_S)
-            return await asyncio.to_thread(ensure, connection, names, settings.partitions, TRY_S)
+            return await asyncio.to_thread(
+                ensure, connection, names, settings.partitions, TRY_S, group=settings.group
+            )
 
         partitions = await patiently(make_topics, stop, patience_s)
         if partitions is None:
@@ -126,7 +130,8 @@ async def run(app: SegmentsApp, standings: Standings, stop: asyncio.Event) -> No
             task.cancel()
         await _end(app)
     if crash is not None:
-        raise WorkerStopped(f"the worker stopped: {str(crash) or type(crash).__name__}") from crash
+        known = isinstance(crash, StreamsError | KafkaError)
+        raise WorkerStopped(f"the worker stopped: {(known and str(crash)) or unspoken(crash)}") from crash
 
 
 async def _live(app: SegmentsApp) -> None:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 
 from rules.conditions.events import RollingEvents
 from rules.conditions.measures import AmountTest, amount_test, binding_tests
-from rules.contradictions import COUNT_TESTS, exact, listed
+from rules.contradictions import COUNT_TESTS, exact, listed, number_text
 from rules.fields import Names, Number
 from rules.kinds import check_filled_list
 from rules.problems import Problem
@@ -78,8 +78,8 @@ class Tally(Written):
     more_than: IfGiven[Number] = Field(None, description="More points than this.")
     less_than: IfGiven[Number] = Field(None, description="Fewer points than this.")
     exactly: IfGiven[Number] = Field(None, description="Exactly so many points.")
-    of: Annotated[tuple[ScorePart, ...], Field(strict=False), BeforeValidator(check_filled_list)] = Field(
-        description="What gives points.", json_schema_extra={"minItems": 1}
+    of: Annotated[tuple[ScorePart, ...], Field(strict=False), BeforeValidator(check_filled_list("part"))] = (
+        Field(description="What gives points.", json_schema_extra={"minItems": 1})
     )
 
     @cached_property
@@ -110,12 +110,12 @@ class Tally(Written):
             return
         low = sum((part.range[0] for part in self.of), Fraction(0))
         high = sum((part.range[1] for part in self.of), Fraction(0))
-        why = f"the score is between {_number(low)} and {_number(high)}"
+        why = f"the score is between {number_text(low)} and {number_text(high)}"
         if self.test.passes(low) and self.test.passes(high):
             yield Problem("never_fails", f"{listed(self.given_tests)} can never fail: {why}")
         elif not self._is_reached(low, high):
             if self.unit > 1:
-                why += f", a multiple of {_number(self.unit)}"
+                why += f", a multiple of {number_text(self.unit)}"
             yield Problem("never_passes", f"{listed(self.given_tests)} can never pass: {why}")
 
     def _is_reached(self, low: Fraction, high: Fraction) -> bool:
@@ -142,7 +142,3 @@ class Score(Written):
     """The sum of points passes its test."""
 
     score: Tally = Field(description="What gives points, and the test of their sum.")
-
-
-def _number(amount: Fraction) -> str:
-    return str(amount.numerator) if amount.denominator == 1 else str(float(amount))

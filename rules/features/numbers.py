@@ -10,6 +10,7 @@ _ONE = Decimal(1)
 _SURE = 2.0**44
 """Below it a double times a million is off by less than a hundredth, so that its rounding is sure except near a half."""
 _INT64 = 2**63
+_LARGEST = float.fromhex("0x1.fffffffffffffp+1023")
 
 Kept = int | str
 """A whole number as a record can hold it: as decimal text where it is over 64 bits."""
@@ -37,8 +38,11 @@ def kept(number: int) -> Kept:
 
 
 def shown(amount: Fraction | int) -> float:
-    """Millionths as a JSON number."""
+    """Millionths as a JSON number: a sum that no double can hold, as the largest that one can."""
     number = Fraction(amount, SCALE)
     if number.denominator == 1 and abs(number.numerator) < _INT64:
         return int(number)
-    return float(number)
+    try:
+        return float(number)
+    except OverflowError:
+        return _LARGEST if number > 0 else -_LARGEST

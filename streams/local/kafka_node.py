@@ -77,12 +77,11 @@ def start(
     progress: Progress = silent,
     cache: Path | None = None,
     grace_s: float = STOP_GRACE_S,
-    more_settings: str = "",
+    settings: str = "",
 ) -> GuardedServer:
     """Start a node with its data in `folder`, listening on the loopback address alone; `await_ready` comes next.
 
-    The first start in a folder formats its storage. The first on a machine fetches Kafka into `cache`.
-    `more_settings`: lines of its properties file that go before those that it has otherwise.
+    `settings`: further lines of its properties, which go before ours. The first start in a folder formats its storage. The first on a machine fetches Kafka into `cache`.
     """
     java = [str(_java()), "-cp", ":".join(map(str, jars.class_path(cache, progress)))]
     progress("Starting Kafka")
@@ -91,7 +90,7 @@ def start(
         (folder / "log4j2.properties").write_text(_LOGGING)
         if not (folder / _STORAGE).exists():
             _format(folder, java)
-        _write_settings(folder / "server.properties", _STORAGE, ports, more_settings)
+        _write_settings(folder / "server.properties", _STORAGE, ports, settings)
     except OSError as error:
         raise LocalError(f"cannot write to {folder}: {error.strerror or error}") from None
     command = [*java, *_LONG_LIVED, *_LOG_TO_FILE, "kafka.Kafka", "server.properties"]
@@ -153,8 +152,8 @@ def _java() -> Path:
 
 def _write_settings(path: Path, storage: str, ports: tuple[int, ...], more: str = "") -> None:
     port, controller_port = ports
-    usual = _SETTINGS.format(host=HOST, port=port, controller_port=controller_port, storage=storage)
-    path.write_text(usual + more)
+    ours = _SETTINGS.format(host=HOST, port=port, controller_port=controller_port, storage=storage)
+    path.write_text(ours + more)
 
 
 def _format(folder: Path, java: list[str]) -> None:

@@ -22,6 +22,8 @@ _OBJECT = frozenset({dict, type(None)})
 _MOMENT = (
     "must be ISO 8601, such as 2026-01-05T10:00:00.000Z, or a number of seconds or milliseconds since 1970"
 )
+_NO_TIME = f"a line needs receivedAt or timestamp: it {_MOMENT}"
+_NO_UTF8 = "str is not valid UTF-8"
 _HEADER = "header received_at must be milliseconds since 1970 as decimal text"
 
 
@@ -60,8 +62,10 @@ def decode_line(line: bytes, *, max_future_skew_ms: int = MAX_FUTURE_SKEW_MS) ->
     if isinstance(record, Rejected):
         return record
     field = "timestamp" if record.get("receivedAt") is None else "receivedAt"
-    received_ms = moment_in(record.get(field), field, line)
-    return _event(record, line, received_ms, f"{field} {_MOMENT}", max_future_skew_ms, None)
+    written = record.get(field)
+    received_ms = moment_in(written, field, line)
+    no_time = _NO_TIME if written is None else f"{field} {_MOMENT}"
+    return _event(record, line, received_ms, no_time, max_future_skew_ms, None)
 
 
 def _load(value: bytes | None) -> dict[str, Any] | Rejected:
@@ -73,7 +77,9 @@ def _load(value: bytes | None) -> dict[str, Any] | Rejected:
     try:
         record = orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        return Rejected(Reason.NOT_JSON, f"{error.msg} (character {error.pos})")
+        # orjson says of all such bytes what is true of half surrogates alone.
+        what = "the bytes are no UTF-8" if error.msg.startswith(_NO_UTF8) else error.msg
+        return Rejected(Reason.NOT_JSON, f"{what} (character {error.pos})")
     if not isinstance(record, dict):
         return Rejected(Reason.NOT_AN_OBJECT, "the value must be one JSON object")
     return record

@@ -1,6 +1,7 @@
 """A transition to one Kafka record (contract, section 5)."""
 
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -8,12 +9,18 @@ from typing import Any
 import orjson
 
 from rules.durations import format_moment
+from rules.program import Evidence
 from rules.step import Transition
 from streams.wire.events import ANONYMOUS
 
 Headers = list[tuple[str, bytes]]
 
 NAMESPACE = "livesegments"
+MOST_PROVENANCE_BYTES = 64 * 1024
+"""Beyond it the evidence is shortened. A property may have 256 KiB, and each of a hundred conditions shows it: no topic
+would take the transition, and the partition would stand still."""
+SHOWN_CHARACTERS = 200
+"""What is left of a text, or of a value's JSON as a text, in evidence that is shortened."""
 
 _ENTERED = (b'"Audience Entered"', b"livesegments.segment.entered", b"true")
 _EXITED = (b'"Audience Exited"', b"livesegments.segment.exited", b"false")
@@ -81,7 +88,14 @@ def _of_segment(segment: str) -> tuple[bytes, bytes]:
 
 def _provenance(transition: Transition) -> bytes:
     """Why it happened: everything in ``context.segment``."""
-    provenance = {
+    encoded = _dumps(_about(transition, transition.evidence))
+    if len(encoded) > MOST_PROVENANCE_BYTES:
+        encoded = _dumps(_about(transition, map(_shortened, transition.evidence)))
+    return encoded
+
+
+def _about(transition: Transition, evidence: Iterable[Evidence]) -> dict[str, Any]:
+    return {
         "version": transition.version,
         "sequence": transition.sequence,
         "reason": transition.reason,
@@ -89,9 +103,22 @@ def _provenance(transition: Transition) -> bytes:
         "member_for_ms": transition.member_for_ms,
         "evidence": [
             {"condition": condition, "observed": observed, "holds": holds}
-            for condition, observed, holds in transition.evidence
+            for condition, observed, holds in evidence
         ],
     }
+
+
+def _shortened(told: Evidence) -> Evidence:
+    condition, observed, holds = told
+    text = observed if isinstance(observed, str) else json.dumps(observed, ensure_ascii=False, default=str)
+    return _cut(condition), observed if len(text) <= SHOWN_CHARACTERS else _cut(text), holds
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+
+
+def _dumps(provenance: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(provenance)
     except TypeError:

@@ -29,7 +29,7 @@ class LinkedKafka(OwnKafka):
     """For each worker the port of its listener, and that of the proxy before it."""
 
     def start(self) -> None:
-        self.process = kafka_node.start(self.folder, self.ports, grace_s=0, more_settings=self._listeners())
+        self.process = kafka_node.start(self.folder, self.ports, grace_s=0, settings=self._listeners())
         kafka_node.await_ready(self.process, self.ports[0])
 
     def _listeners(self) -> str:

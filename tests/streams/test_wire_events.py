@@ -529,6 +529,17 @@ def test_a_line_of_a_file_is_refused_for_the_same_reasons() -> None:
     )
 
 
+def test_details_say_what_is_wrong_and_not_something_like_it() -> None:
+    for line, detail in [
+        (raw('"name":"Müller"').decode().encode("latin-1"), "the bytes are no UTF-8"),
+        (raw('"name":"x"'), "needs receivedAt or timestamp"),
+        (raw('"receivedAt":null,"timestamp":""'), "timestamp must be ISO 8601"),
+    ]:
+        found = decode_line(line)
+        assert isinstance(found, Rejected)
+        assert detail in found.detail
+
+
 def test_an_event_holds_nothing_of_the_record_but_what_the_contract_names() -> None:
     event = taken(record(sentAt="2026-01-05", integrations={"All": True}, writeKey="k", timestamp=1767607200))
     assert msgspec.structs.asdict(event) == {

@@ -152,6 +152,33 @@ def test_a_transition_is_never_lost_for_its_evidence() -> None:
         assert record["context"]["segment"]["sequence"] == 7
 
 
+@pytest.mark.parametrize(
+    ("observed", "told"),
+    [
+        ("x" * 250_000, "x" * 200 + "..."),
+        ("\x01" * 250_000, "\x01" * 200 + "..."),
+        ([1, "ü"] * 50_000, ('[1, "ü", ' + '1, "ü", ' * 30)[:200] + "..."),
+        (7, 7),
+        ("x" * 200, "x" * 200),
+        (None, None),
+    ],
+    ids=lambda value: f"{str(value)[:5]!r}",
+)
+def test_evidence_that_no_topic_would_take_is_shortened(observed: Any, told: Any) -> None:
+    evidence = [(f"latest A p{number}", observed, True) for number in range(99)]
+    value = encode(transition(evidence=[*evidence, ("trait t", "y" * 65_536, False)]))[1]
+    assert len(value) < 200_000
+    found = json.loads(value)["context"]["segment"]["evidence"]
+    assert [each["observed"] for each in found] == [told] * 99 + ["y" * 200 + "..."]
+    assert [each["condition"] for each in found[:2]] == ["latest A p0", "latest A p1"]
+
+
+def test_evidence_of_usual_size_stays_whole() -> None:
+    evidence = [("latest A p", "x" * 60_000, True)]
+    record = json.loads(encode(transition(evidence=evidence))[1])
+    assert record["context"]["segment"]["evidence"][0]["observed"] == "x" * 60_000
+
+
 def test_message_ids_differ_by_contact_segment_and_sequence() -> None:
     ids = {message_id(*parts) for parts in [("a", "s", 1), ("a", "s", 2), ("a", "t", 1), ("b", "s", 1)]}
     assert len(ids) == 4

@@ -27,6 +27,7 @@ class FileLane:
 
     def __init__(self, path: Path, publisher: KafkaPublisher, out: str) -> None:
         self.next_wake_ms: int | None = None
+        self.trouble: str | None = None
         self.has_work = False
         self._path, self._publisher, self._out = path, publisher, out
 

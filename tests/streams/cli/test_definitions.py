@@ -158,6 +158,14 @@ class TestReplay:
         assert run([*arguments, "u1", "--output", "out.jsonl", "--until", "2026-01-06"]) == 0
         assert capfd.readouterr().out.startswith("u1 is in 0 of 1 segments\n")
         assert len(told((tmp_path / "out.jsonl").read_text())) == 2
+        assert run([*arguments, "u1", "--json"]) == 0
+        [view] = json.loads(capfd.readouterr().out)["segments"]
+        assert (view["member"], view["needs"]) == (
+            True,
+            "no Order Completed until Monday 2026-01-05 11:00 UTC",
+        )
+        assert run(["replay", "--segments", "segments", "--events", "e.jsonl", "--json"]) == 2
+        assert "--json goes with --explain" in capfd.readouterr().err
         assert run([*arguments, "u11"]) == 1
         assert "did you mean 'u1'?" in capfd.readouterr().err
 
@@ -187,6 +195,14 @@ class TestReplay:
         (tmp_path / "e.jsonl").write_bytes(b"")
         assert run(["replay", "--segments", "segments", "--events", "e.jsonl", "--output", "no/where"]) == 2
         assert "no/where cannot be written" in capfd.readouterr().err
+
+    def test_the_events_are_not_written_over(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "e.jsonl").write_bytes(b"{}\n")
+        (tmp_path / "other.jsonl").symlink_to("e.jsonl")
+        for output in ("e.jsonl", "other.jsonl"):
+            assert run(["replay", "--segments", "segments", "--events", "e.jsonl", "--output", output]) == 2
+            assert f"{output} holds the events" in capfd.readouterr().err
+        assert (tmp_path / "e.jsonl").read_bytes() == b"{}\n"
 
     def test_a_wrong_moment_is_exit_code_2(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "e.jsonl").write_bytes(b"")
