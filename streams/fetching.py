@@ -80,6 +80,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self._marks: dict[TP, _Mark] = {}
         self._together: dict[int, list[TP]] = {}
         """What is read of each partition number."""
+        self._asked_ms: dict[TP, int] = {}
+        """When the latest answer of each partition was asked for."""
         self._patience_s = QUIET_MS / 1000
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
@@ -115,7 +117,27 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         """Forgets the partitions of before, and holds the new ones until ``go_to``."""
         self._marks.clear()
         self._together.clear()
-        self._ensure_consumer().pause(*(TopicPartition(*tp) for tp in assigned))
+        self._asked_ms.clear()
+        consumer = self._ensure_consumer()
+        consumer.pause(*(TopicPartition(*tp) for tp in assigned))
+        self._note_what_is_asked(consumer._fetcher)
+
+    def _note_what_is_asked(self, fetcher: Any) -> None:
+        """Aiokafka knows when an answer has come. But one may come long after it was given, over a slow network or to
+        a process that was stopped; so what it says holds for the moment of the question, and for none after it."""
+        usual = type(fetcher)._proc_fetch_request
+
+        async def ask(assignment: Any, node_id: Any, request: Any) -> Any:
+            asked_ms = wall_ms()
+            result = await usual(fetcher, assignment, node_id, request)
+            for topic, partitions in request.topics if assignment.active else ():
+                for number, *_ in partitions:
+                    came_ms = assignment.state_value(TopicPartition(topic, number)).timestamp
+                    if came_ms is not None and came_ms >= asked_ms:
+                        self._asked_ms[TP(topic, number)] = asked_ms
+            return result
+
+        fetcher._proc_fetch_request = ask
 
     async def fetch(self) -> list[Batch]:
         """What has come, after waiting for it for a moment; in time order within a partition."""
@@ -190,13 +212,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer._fetcher._notify(consumer._fetcher._wait_consume_future)
 
     async def at_end(self, done: Mapping[TP, int]) -> int | None:
-        """The present moment (milliseconds UTC), if the broker has nothing that is not done; None if it may have."""
+        """A moment (milliseconds UTC), not long ago, at which the broker had nothing that is not done; None if it may
+        have had."""
         now_ms = wall_ms()
+        sure_ms = now_ms
         for tp, offset in done.items():
-            mark = self._marks.get(tp)
-            if mark is None or mark.end != offset or not self._is_read(tp, now_ms):
+            mark, asked_ms = self._marks.get(tp), self._asked_ms.get(tp)
+            if mark is None or mark.end != offset or asked_ms is None or not self._is_read(tp, now_ms):
                 return None
-        return now_ms
+            sure_ms = min(sure_ms, asked_ms)
+        return sure_ms
 
     def _is_read(self, tp: TP, now_ms: int) -> bool:
         """Whether, by the broker's latest answer, it has no more of a partition than has been handed on."""

@@ -258,12 +258,15 @@ class LaneRunner:
         if delay_ms is None or self._due_in_s(lane) > 0 or now < self._looked_at + WAKE_PACE_S:
             return False
         self._looked_at = now
-        # The moment for which it is sure, not the present one: in between a record may have come.
+        # Not beyond the moment for which it is sure: after it a record may have come that is on its way.
         sure_ms = await self._reader.at_end(self.position)
         if sure_ms is None or self._inbox.arrived.is_set():
             return False
+        clock_ms = min(sure_ms, self._clock.wall_ms() - delay_ms)
+        if lane.next_wake_ms is None or clock_ms <= lane.next_wake_ms:
+            return False
         with self._busy():
-            await lane.tick(sure_ms - delay_ms)
+            await lane.tick(clock_ms)
         self._got_on()
         return True
 

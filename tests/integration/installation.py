@@ -2,8 +2,10 @@
 
 import asyncio
 import itertools
+import os
+import signal
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
@@ -36,10 +38,12 @@ class WorkerProcess:
 
     environment: Mapping[str, str]
     log: Path
+    first: Callable[[], None] | None = None
+    """What is done in the process before anything else."""
     process: ForkServerProcess | None = field(default=None, init=False)
 
     def start(self) -> None:
-        self.process = worker_process(self.environment, self.log)
+        self.process = worker_process(self.environment, self.log, self.first)
         self.process.start()
 
     def kill(self) -> None:
@@ -59,6 +63,23 @@ class WorkerProcess:
         if self.process is not None:
             self.process.kill()
             self.process.join()
+
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing any more, and its connections stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT: it goes on where it was, and knows nothing of the time in between."""
+        self._signal(signal.SIGCONT)
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.exitcode is None
+
+    def _signal(self, number: signal.Signals) -> None:
+        pid = self._running().pid
+        assert pid is not None
+        os.kill(pid, number)
 
     def _running(self) -> ForkServerProcess:
         assert self.process is not None
