@@ -14,7 +14,7 @@ from yaml.reader import Reader, ReaderError
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from rules.problems import Problem
+from rules.problems import Problem, shown
 
 MOST_DEPTH = 100
 """Levels of lists and mappings: more than any sound definition has, far fewer than Python's stack."""
@@ -47,6 +47,11 @@ _LOOKS_BOOLEAN = frozenset(
     ]
 )
 _LOOKS_NULL = frozenset(("~", "Null", "NULL"))
+_LOOKS_NUMERIC = re.compile(
+    r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
+    r"|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+"""What YAML takes for a number beside its JSON schema."""
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -67,7 +72,7 @@ class Document:
 
     value: Any
     root: Node | None
-    errors: list[tuple[Problem, Place]] = field(default_factory=list)
+    errors: list[tuple[Problem, Path, Place]] = field(default_factory=list)
     warnings: list[tuple[Problem, Path, Place]] = field(default_factory=list)
 
     def place(self, path: Path, *, on_key: bool = False) -> Place:
@@ -101,6 +106,14 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
             _fail("too_deep", f"over {MOST_DEPTH} levels of lists and mappings", mark)
         node: Node | None = super().compose_node(parent, index)
         self._depth -= 1
+        return node
+
+    def compose_scalar_node(self, anchor: Any) -> ScalarNode:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        node: ScalarNode = super().compose_scalar_node(anchor)
+        if event.implicit == (False, False):
+            # Its tag says what it is, as quotes would: it looks like nothing else.
+            node.style = "'"
         return node
 
 
@@ -186,9 +199,9 @@ class _Construction:
             if isinstance(node, ScalarNode):
                 return self._scalar(node, path)
             if isinstance(node, SequenceNode):
-                self._plain_tag(node, "seq")
+                self._plain_tag(node, "seq", path)
                 return [self.value(child, (*path, number)) for number, child in enumerate(node.value)]
-            self._plain_tag(node, "map")
+            self._plain_tag(node, "map", path)
             assert isinstance(node, MappingNode)
             return dict(self._items(node, path))
         finally:
@@ -217,6 +230,7 @@ class _Construction:
                     f"`{key}` stands here twice, first in line {first[key]}",
                     "remove one",
                     key_node,
+                    path,
                 )
                 continue
             first[key] = _place(key_node)[0]
@@ -224,16 +238,18 @@ class _Construction:
 
     def _key(self, node: Node, path: Path) -> str | None:
         if not isinstance(node, ScalarNode):
-            self._wrong("wrong_type", "a key is a text, not a list or mapping", "", node)
+            self._wrong("wrong_type", "a key is a text, not a list or mapping", "", node, path)
             return None
         if node.value == "<<" and node.style is None:
-            self._wrong("yaml", "merge keys (<<) are not part of YAML 1.2", "write the keys out", node)
+            self._wrong("yaml", "merge keys (<<) are not part of YAML 1.2", "write the keys out", node, path)
             return None
         if node.tag != f"{_TAG}str":
             if node.tag.startswith(_TAG) and node.value:
-                self._wrong("wrong_type", f"a key is a text, not {node.value}", f'write "{node.value}"', node)
+                self._wrong(
+                    "wrong_type", f"a key is a text, not {node.value}", f'write "{node.value}"', node, path
+                )
             else:
-                self._wrong("wrong_type", "a key is a text", "put it in quotes", node)
+                self._wrong("wrong_type", "a key is a text", "put it in quotes", node, path)
             return None
         key = self._scalar(node, (*path, node.value), warn=False)
         return key if isinstance(key, str) else None
@@ -244,7 +260,11 @@ class _Construction:
             case "str":
                 if any("\ud800" <= character <= "\udfff" for character in text):
                     self._wrong(
-                        "yaml", "half a surrogate pair is no character", "write the character itself", node
+                        "yaml",
+                        "half a surrogate pair is no character",
+                        "write the character itself",
+                        node,
+                        path,
                     )
                     return "?"
                 if warn and node.style is None:
@@ -255,17 +275,18 @@ class _Construction:
             case "bool" if text in ("true", "false"):
                 return text == "true"
             case "int" | "float":
-                return self._number(node, text)
+                return self._number(node, text, path)
             case _:
                 self._wrong(
                     "yaml",
                     f"tags such as {_tag(node)} are not read",
                     "leave it out; texts can be quoted",
                     node,
+                    path,
                 )
                 return None
 
-    def _number(self, node: ScalarNode, text: str) -> int | float | None:
+    def _number(self, node: ScalarNode, text: str, path: Path) -> int | float | None:
         try:
             if len(text) <= 20 and _INTEGER.fullmatch(text):
                 return int(text)
@@ -273,7 +294,7 @@ class _Construction:
         except ValueError:
             number = math.inf
         if math.isinf(number):
-            self._wrong("wrong_type", "the number is too large", "", node)
+            self._wrong("wrong_type", "the number is too large", "", node, path)
             return None
         return number
 
@@ -290,16 +311,19 @@ class _Construction:
             problem = Problem(
                 "look_alike", f"{text} is a text here, not null", f'write "{text}" for the text'
             )
+        elif _LOOKS_NUMERIC.fullmatch(text):
+            hint = f'write it like 10 or 0.5, or "{text}" for the text'
+            problem = Problem("look_alike", f"{shown(text)} is a text here, not a number", hint)
         else:
             return
         self._document.warnings.append((problem, path, _place(node)))
 
-    def _plain_tag(self, node: Node, kind: str) -> None:
+    def _plain_tag(self, node: Node, kind: str, path: Path) -> None:
         if node.tag != f"{_TAG}{kind}":
-            self._wrong("yaml", f"tags such as {_tag(node)} are not read", "leave it out", node)
+            self._wrong("yaml", f"tags such as {_tag(node)} are not read", "leave it out", node, path)
 
-    def _wrong(self, code: str, message: str, hint: str, node: Node) -> None:
-        self._document.errors.append((Problem(code, message, hint), _place(node)))
+    def _wrong(self, code: str, message: str, hint: str, node: Node, path: Path) -> None:
+        self._document.errors.append((Problem(code, message, hint), path, _place(node)))
 
 
 def _tag(node: Node) -> str:

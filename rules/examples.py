@@ -95,8 +95,8 @@ class Example(Written):
         None,
         description="The moment at which the first step happens; 2026-01-05T10:00:00Z if it is left out.",
     )
-    steps: Annotated[tuple[Step, ...], Field(strict=False), BeforeValidator(check_filled_list)] = Field(
-        description="What happens, one after the other.", json_schema_extra={"minItems": 1}
+    steps: Annotated[tuple[Step, ...], Field(strict=False), BeforeValidator(check_filled_list("step"))] = (
+        Field(description="What happens, one after the other.", json_schema_extra={"minItems": 1})
     )
     transitions: IfGiven[Annotated[tuple[Move, ...], Field(strict=False), BeforeValidator(check_list)]] = (
         Field(None, description="All the transitions of this file's segments up to the last step, in order.")

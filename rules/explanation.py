@@ -186,6 +186,12 @@ def _policy_words(policy: Policy, standing: Standing) -> Iterator[str]:
             yield f"its condition does not hold since {since}: exit_after {format_duration(policy.exit_after_ms)}"
         elif policy.enter_after_ms:
             yield f"its condition holds since {since}: enter_after {format_duration(policy.enter_after_ms)}"
+    elif standing.says and policy.exit_after_ms:
+        after = format_duration(policy.exit_after_ms)
+        yield f"until its condition has not held for {after}: exit_after {after}"
+    elif not standing.says and policy.enter_after_ms:
+        after = format_duration(policy.enter_after_ms)
+        yield f"until its condition has held for {after}: enter_after {after}"
     if standing.left_ms is not None and not standing.says:
         until = spoken(standing.left_ms + policy.cooldown_ms)
         yield f"no enter before {until}: cooldown {format_duration(policy.cooldown_ms)}"

@@ -1,6 +1,6 @@
 """Which kind of condition a mapping is: exactly one of its keys tells."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rules.problems import Problem, closest, refuse, shown
@@ -78,8 +78,12 @@ def check_list(value: Any) -> Any:
     return value
 
 
-def check_filled_list(value: Any) -> Any:
-    """Lets a list of at least one element through."""
-    if not check_list(value):
-        refuse(Problem("empty", "the list is empty", "write at least one condition"))
-    return value
+def check_filled_list(element: str) -> Callable[[Any], Any]:
+    """Lets a list through that has at least one of what it is a list of."""
+
+    def check(value: Any) -> Any:
+        if not check_list(value):
+            refuse(Problem("empty", "the list is empty", f"write at least one {element}"))
+        return value
+
+    return check

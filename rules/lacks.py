@@ -7,13 +7,16 @@ from typing import Any
 
 from rules.conditions import (
     AmountTest,
+    Chain,
     CountTest,
     Did,
     DidNot,
+    First,
     KnownFor,
     MemberOf,
     Node,
     NotMemberOf,
+    Sample,
     Score,
     Sequence,
 )
@@ -31,9 +34,10 @@ class Sight:
     observed: Any
     holds: bool
     turns_ms: int | None
-    """Before which time alone does not turn it; None: it never does."""
+    """When time alone turns it first; None: it never does."""
     loses_ms: int | None
-    """When the oldest of the events that count leaves the window."""
+    """When it loses the first of what counts: an event that leaves the window, the step that the next is too late for,
+    points."""
 
 
 IMPOSSIBLE = ""
@@ -43,60 +47,99 @@ IMPOSSIBLE = ""
 def lack(sight: Sight) -> str:
     """What turns it: makes it true if it does not hold, ends it if it does; ``IMPOSSIBLE``: nothing does."""
     match sight.written:
-        case Did(measure=None):
-            return _count(sight, sight.written.test, subject(sight.written))
-        case Did(measure=measure) if measure is not None and not measure.is_amount:
-            noun = f"different {measure.of}" if measure.kind == "distinct" else "dates"
-            return _count(sight, sight.written.test, f"{noun} of {subject(sight.written)}")
-        case Did(measure=measure) if measure is not None and measure.kind == "sum":
-            return _amount(sight, sight.written.amount_test, f"{measure.of} of {subject(sight.written)}")
+        case Did():
+            return _measured(sight, sight.written)
         case DidNot():
             if sight.holds:
                 return subject(sight.written)
             return _until(subject(sight.written), sight.turns_ms)
-        case KnownFor() if not sight.holds and sight.turns_ms is not None:
-            return f"{sight.text} (at {spoken(sight.turns_ms)})"
-        case Sequence(sequence=chain) if chain.then_not and sight.turns_ms is not None and not sight.holds:
-            return _until(subject(chain.then_not), sight.turns_ms)
-        case Sequence() if not sight.holds:
-            return f"{sight.text} ({sight.observed})"
+        case First() if sight.observed is not None:
+            return f"{_otherwise(sight)}, by an earlier one that arrives late"
+        case Sequence(sequence=chain):
+            return _chain(sight, chain)
         case Score(score=tally):
             return _amount(sight, tally.test, "points of the score")
-        case MemberOf(member_of=key):
-            return f"no membership of {key}" if sight.holds else f"a membership of {key}"
-        case NotMemberOf(not_member_of=key):
-            return f"a membership of {key}" if sight.holds else f"no membership of {key}"
+        case MemberOf() | NotMemberOf() | KnownFor() | Sample():
+            return _fact(sight, sight.written)
         case _:
             return _otherwise(sight)
 
 
+def _fact(sight: Sight, written: MemberOf | NotMemberOf | KnownFor | Sample) -> str:
+    match written:
+        case MemberOf(member_of=key):
+            return f"no membership of {key}" if sight.holds else f"a membership of {key}"
+        case NotMemberOf(not_member_of=key):
+            return f"a membership of {key}" if sight.holds else f"no membership of {key}"
+        case KnownFor() if not sight.holds and sight.turns_ms is not None:
+            return f"{sight.text} (at {spoken(sight.turns_ms)})"
+        case _:
+            return IMPOSSIBLE
+
+
+def _chain(sight: Sight, chain: Chain) -> str:
+    if not sight.holds and chain.then_not and sight.turns_ms is not None:
+        return _until(subject(chain.then_not), sight.turns_ms)
+    if not sight.holds:
+        by = "" if sight.loses_ms is None else f", the next by {spoken(sight.loses_ms)}"
+        return f"{sight.text} ({sight.observed}{by})"
+    if sight.turns_ms is None:  # complete once is complete for good
+        return f"{subject(chain.then_not)}, arriving late" if chain.then_not else IMPOSSIBLE
+    return _otherwise(sight)
+
+
+def _measured(sight: Sight, written: Did) -> str:
+    measure = written.measure
+    if measure is None:
+        return _count(sight, written)
+    if not measure.is_amount:
+        return _count(sight, written, f"different {measure.of}" if measure.kind == "distinct" else "dates")
+    if measure.kind == "sum":
+        return _amount(sight, written.amount_test, f"{measure.of} of {subject(written)}")
+    return _otherwise(sight)
+
+
 def _otherwise(sight: Sight) -> str:
-    return f"no longer: {sight.text}" if sight.holds else sight.text
+    said = f"no longer: {sight.text}" if sight.holds else sight.text
+    return said if sight.turns_ms is None else f"{said} (by itself at {spoken(sight.turns_ms)})"
 
 
-def _count(sight: Sight, test: CountTest, what: str) -> str:
+def _count(sight: Sight, written: Did, noun: str = "") -> str:
+    """``noun``: what of the events is counted, if not they themselves."""
+    events, test = subject(written), written.test
+    what = f"{noun} of {events}" if noun else events
     if sight.holds:
-        return " or ".join(_ends(sight, test, what)) or IMPOSSIBLE
-    if sight.observed > test.low:
-        return _until(what, sight.turns_ms)
-    return _more(test.low - sight.observed, what, sight)
+        return " or ".join(_ends(sight, test, what, events)) or IMPOSSIBLE
+    if sight.observed <= test.low:
+        return _more(test.low - sight.observed, what, sight)
+    if sight.turns_ms is None and written.within_ms is not None:
+        return _otherwise(sight)  # so many leave at once that too few are left
+    return _until(events, sight.turns_ms)
 
 
-def _ends(sight: Sight, test: CountTest, what: str) -> Iterator[str]:
+def _ends(sight: Sight, test: CountTest, what: str, events: str) -> Iterator[str]:
     if sight.turns_ms is not None:
-        yield _until(what, sight.turns_ms)
+        # Whatever is counted of events: also one with the same value, or on the same date, keeps it in the window.
+        yield _until(events, sight.turns_ms)
     if test.high is not None:
-        yield f"{test.high + 1 - sight.observed} more {what}"
+        yield _more(test.high + 1 - sight.observed, what, sight)
 
 
 def _amount(sight: Sight, test: AmountTest, what: str) -> str:
-    if sight.holds or test.low is None or (observed := exact(sight.observed or 0)) > test.low:
+    """What has to come to get above the lower bound, or, where it holds and nothing else ends it, above the upper."""
+    end, is_open = (test.high, not test.high_is_open) if sight.holds else (test.low, test.low_is_open)
+    if (
+        end is None
+        or (sight.holds and test.low is not None)
+        or (observed := exact(sight.observed or 0)) > end
+    ):
         return _otherwise(sight)
-    missing = number_text(test.low - observed)
-    return _more(f"more than {missing}" if test.low_is_open else missing, what, sight)
+    missing = number_text(end - observed)
+    return _more(f"more than {missing}" if is_open else missing, what, sight)
 
 
 def _more(number: int | str, what: str, sight: Sight) -> str:
+    what = _any(what, number)
     more = f"{number} more {what}" if sight.observed else f"{number} {what}"
     if sight.loses_ms is not None:
         return f"{more} before {spoken(sight.loses_ms)}"
@@ -105,7 +148,14 @@ def _more(number: int | str, what: str, sight: Sight) -> str:
 
 
 def _until(what: str, moment_ms: int | None) -> str:
-    return IMPOSSIBLE if moment_ms is None else f"no {what} until {spoken(moment_ms)}"
+    return IMPOSSIBLE if moment_ms is None else f"no {_any(what)} until {spoken(moment_ms)}"
+
+
+def _any(what: str, number: int | str = 1) -> str:
+    """``event`` or ``events`` for ``any event``, after ``no`` or a number."""
+    if not what.startswith("any event"):
+        return what
+    return ("event" if number == 1 else "events") + what.removeprefix("any event")
 
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

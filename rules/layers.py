@@ -45,16 +45,32 @@ def named_by(segment: Segment) -> tuple[str, ...]:
 def units_of(segments: Iterable[Segment], groups: Iterable[Group]) -> list[Unit]:
     """All units in the order in which they are judged. Raises Cycle; whatever is named must be there."""
     names = {segment.key: named_by(segment) for segment in segments}
-    grouped = [Unit(group.key, group.exclusive, is_group=True) for group in groups]
-    taken = {key for unit in grouped for key in unit.segments}
-    units = [*grouped, *(Unit(key, (key,)) for key in names if key not in taken)]
+    return in_order(names, [Unit(group.key, group.exclusive, is_group=True) for group in groups])
+
+
+def in_order(names: Mapping[str, Iterable[str]], groups: Sequence[Unit]) -> list[Unit]:
+    """The same, from the keys that each segment names."""
+    taken = {key for unit in groups for key in unit.segments}
+    units = [*groups, *(Unit(key, (key,)) for key in names if key not in taken)]
     depths = _Depths(names, units)
-    return sorted(units, key=lambda unit: (depths.of(unit, []), unit.key))
+    return sorted(units, key=lambda unit: (depths.of(unit), unit.key))
+
+
+@dataclass
+class _Visit:
+    """A unit whose depth is being found."""
+
+    unit: Unit
+    edges: list[tuple[str, str]]
+    """A segment of it, and one that this names: each once."""
+    followed: int = 0
+    """How many of them are done with; the next one is being followed."""
+    depth: int = 0
 
 
 @dataclass
 class _Depths:
-    names: Mapping[str, tuple[str, ...]]
+    names: Mapping[str, Iterable[str]]
     units: Sequence[Unit]
     unit_of: dict[str, Unit] = field(init=False)
     known: dict[Unit, int] = field(default_factory=dict)
@@ -62,20 +78,31 @@ class _Depths:
     def __post_init__(self) -> None:
         self.unit_of = {key: unit for unit in self.units for key in unit.segments}
 
-    def of(self, unit: Unit, path: list[tuple[Unit, str, str]]) -> int:
-        """The depth of a unit; ``path``: the units that led here, each with the segment in it that names another, and
-        that one."""
-        if unit not in self.known:
-            depth = 0
-            for key in unit.segments:
-                for named in self.names[key]:
-                    depth = max(depth, 1 + self._of_named(named, [*path, (unit, key, named)]))
-            self.known[unit] = depth
+    def of(self, unit: Unit) -> int:
+        """The depth of a unit. With a stack of its own: segments may name each other in rows longer than Python's."""
+        visits: dict[Unit, _Visit] = {} if unit in self.known else {unit: self._visit(unit)}
+        while visits:
+            visit = next(reversed(visits.values()))
+            below = self._next_below(visit)
+            if below is None:
+                self.known[visit.unit] = visit.depth
+                visits.popitem()
+            elif below in visits:
+                circle = list(visits.values())[list(visits).index(below) :]
+                raise Cycle([each.edges[each.followed] for each in circle])
+            else:
+                visits[below] = self._visit(below)
         return self.known[unit]
 
-    def _of_named(self, named: str, path: list[tuple[Unit, str, str]]) -> int:
-        unit = self.unit_of[named]
-        for place, (earlier, _, _) in enumerate(path):
-            if earlier == unit:
-                raise Cycle([(key, other) for _, key, other in path[place:]])
-        return self.of(unit, path)
+    def _visit(self, unit: Unit) -> _Visit:
+        return _Visit(unit, [(key, named) for key in unit.segments for named in self.names.get(key, ())])
+
+    def _next_below(self, visit: _Visit) -> Unit | None:
+        """The next unit that it names and of which the depth is not known; those that are known count at once."""
+        while visit.followed < len(visit.edges):
+            below = self.unit_of[visit.edges[visit.followed][1]]
+            if below not in self.known:
+                return below
+            visit.depth = max(visit.depth, 1 + self.known[below])
+            visit.followed += 1
+        return None

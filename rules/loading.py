@@ -13,9 +13,11 @@ from rules.errors import DefinitionError, Finding
 from rules.examples import Example
 from rules.group import Group
 from rules.messages import problems_in
+from rules.naming import Naming, named_in_group, named_in_segment
 from rules.problems import Problem, closest, shown
 from rules.reading import Located, Reading, finding_of
 from rules.references import findings_between, unknown_in_examples
+from rules.remaining import all_problems_in
 from rules.segment import Segment
 
 FILE_KEYS = ("segments", "groups", "tests")
@@ -89,9 +91,8 @@ def _read_file(file: str, reading: Reading, first: dict[str, tuple[str, int]]) -
     document = _document(file, reading.findings)
     if document is None:
         return
-    reading.findings += [finding_of("error", problem, file, place) for problem, place in document.errors]
     segments = list(_segments(document, file, reading))
-    reading.findings += _look_alikes(document, file, segments)
+    reading.findings += _noted(document, file, segments)
     for number, value in segments:
         _read_segment(value, number, file, document, reading, first)
     for number, value in _listed(document, "groups", file, reading.findings):
@@ -100,8 +101,16 @@ def _read_file(file: str, reading: Reading, first: dict[str, tuple[str, int]]) -
 
 
 def _document(file: str, findings: list[Finding]) -> Document | None:
+    path = Path(file)
     try:
-        return read_document(Path(file).read_bytes())
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # A pipe would be waited for without end.
+            problem = Problem(
+                "unreadable", "this is no file of its own, but a pipe or a device", "take it away"
+            )
+            findings.append(finding_of("error", problem, file, (1, 1)))
+            return None
+        return read_document(path.read_bytes())
     except OSError as error:
         problem = Problem("unreadable", f"the file cannot be read: {error.strerror}")
         findings.append(finding_of("error", problem, file, (1, 1)))
@@ -115,7 +124,7 @@ def _read_examples_file(file: str, reading: Reading) -> None:
     if document is None:
         return
     findings = reading.example_findings
-    findings += [finding_of("error", problem, file, place) for problem, place in document.errors]
+    findings += [finding_of("error", problem, file, place) for problem, _, place in document.errors]
     if not isinstance(document.value, dict) or set(document.value) != {"tests"}:
         problem = Problem(
             "wrong_type", "a file of examples is a mapping with `tests` alone", "write tests: and a list"
@@ -134,15 +143,20 @@ def _read_examples(document: Document, file: str, reading: Reading) -> None:
             reading.example_findings += refused
 
 
-def _look_alikes(document: Document, file: str, segments: list[tuple[int, Any]]) -> Iterator[Finding]:
+def _noted(document: Document, file: str, segments: list[tuple[int, Any]]) -> Iterator[Finding]:
+    """What was found while the file was read, each with the segment that it stands in."""
     keys = {number: _key_of(value) for number, value in segments}
+
+    def segment_at(path: tuple[str | int, ...]) -> str | None:
+        number = path[1] if len(path) > 1 and path[0] == "segments" else None
+        return keys.get(number) if isinstance(number, int) else None
+
+    for problem, path, place in document.errors:
+        yield finding_of("error", problem, file, place, segment_at(path))
     for problem, path, place in document.warnings:
         # Examples are read by what runs them.
         if path[:1] != ("tests",):
-            number = path[1] if len(path) > 1 and path[0] == "segments" else None
-            yield finding_of(
-                "warning", problem, file, place, keys.get(number) if isinstance(number, int) else None
-            )
+            yield finding_of("warning", problem, file, place, segment_at(path))
 
 
 def _segments(document: Document, file: str, reading: Reading) -> Iterator[tuple[int, Any]]:
@@ -176,7 +190,8 @@ def _listed(document: Document, key: str, file: str, findings: list[Finding]) ->
     if isinstance(listed, list):
         yield from enumerate(listed)
         return
-    problem = Problem("wrong_type", f"`{key}` wants a list, not {shown(listed)}", "write - key: .. below it")
+    hint = f"write - {'name' if key == 'tests' else 'key'}: .. below it"
+    problem = Problem("wrong_type", f"`{key}` wants a list, not {shown(listed)}", hint)
     findings.append(finding_of("error", problem, file, document.place((key,))))
 
 
@@ -205,24 +220,26 @@ def _read_segment(
         else:
             first[key] = (file, line_column[0])
             reading.keys[key] = line_column
+    reading.namings.append(Naming(key, tuple(named_in_segment(value, at)), file, document, at))
     try:
         reading.located.append(Located(Segment.model_validate(value), file, document, at))
     except ValidationError as error:
-        reading.findings += _refused(problems_in(error, Segment), document, at, file, key)
+        reading.findings += _refused(all_problems_in(value, error, Segment), document, at, file, key)
 
 
 def _read_group(value: Any, number: int, file: str, document: Document, reading: Reading) -> None:
     at = ("groups", number)
+    reading.group_namings.append(Naming(_key_of(value), tuple(named_in_group(value, at)), file, document, at))
     try:
         reading.groups.append(Located(Group.model_validate(value), file, document, at))
     except ValidationError as error:
-        reading.findings += _refused(problems_in(error, Group), document, at, file, None)
+        reading.findings += _refused(all_problems_in(value, error, Group), document, at, file, None)
 
 
 def _refused(
     problems: Iterable[Problem], document: Document, at: tuple[str | int, ...], file: str, segment: str | None
 ) -> Iterator[Finding]:
-    known = {place for _, place in document.errors}
+    known = {place for _, _, place in document.errors}
     for problem in problems:
         where = document.place((*at, *problem.at), on_key=problem.on_key)
         if where not in known:  # there the value could not even be read

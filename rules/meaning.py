@@ -23,7 +23,6 @@ from rules.conditions import (
     Sequence,
     Tally,
     TraitIs,
-    binding_tests,
 )
 from rules.contradictions import NEGATIVE_TESTS, exact
 from rules.policy import Policy
@@ -78,29 +77,28 @@ def _leaf(
         case Did():
             return _did(leaf)
         case DidNot(did_not=names):
-            return opposite(_counted({**_without(leaf.content, "did_not"), "did": list(names)}, 1))
+            return opposite(_counted({**_without(_plain(leaf.content), "did_not"), "did": list(names)}, 1))
         case TraitIs():
             return _trait(leaf)
         case Latest() | First():
-            return ["leaf", _one_for_in(leaf.content)]
+            return ["leaf", _one_for_in(_plain(leaf.content))]
         case Score(score=tally):
             return _score(tally, seed)
         case Sample():
             return ["leaf", {"seed": seed, **leaf.content}]
         case NotMemberOf(not_member_of=key):
             return opposite(["leaf", {"member_of": key}])
-        case KnownFor() | Sequence() | MemberOf():
+        case Sequence():
+            return ["leaf", _plain(leaf.content)]
+        case KnownFor() | MemberOf():
             return ["leaf", leaf.content]
         case _:
             assert_never(leaf)
 
 
 def _score(tally: Tally, seed: str) -> Form:
-    """In its own units, so that all the points and the test times ten mean the same."""
+    """In its own units, so that all the points and the test times ten mean the same, and so do tests for whole units."""
     unit = tally.unit or Fraction(1)
-    test = {
-        key: str(exact(number) / unit) for key, number in binding_tests(tally.test, tally.given_tests).items()
-    }
     parts: list[Form] = []
     for part in tally.of:
         points = str(exact(part.points) / unit)
@@ -108,17 +106,16 @@ def _score(tally: Tally, seed: str) -> Form:
             parts.append([points, "when", form_of(part.when, seed)])
         elif part.each is not None:
             most = None if part.max is None else str(exact(part.max) / unit)
-            parts.append([points, "each", part.each.content, most])
-    return ["leaf", {"score": test, "of": sorted(parts, key=_order)}]
+            parts.append([points, "each", _plain(part.each.content), most])
+    return ["leaf", {"score": list(tally.test.in_units(unit)), "of": sorted(parts, key=_order)}]
 
 
 def _did(condition: Did) -> Form:
     """A count of 2 to 4 is: at least 2, and not at least 5."""
+    content = _plain(condition.content)
     if condition.measure is not None and condition.measure.is_amount:
-        content = condition.content
-        where = {path: _one_for_in(tests) for path, tests in content.get("where", {}).items()}
-        return ["leaf", {**content, "where": where}]
-    source = _without(condition.content, "at_least", "at_most")
+        return ["leaf", content]
+    source = _without(content, "at_least", "at_most")
     test = condition.test
     parts = [_counted(source, test.low)] if test.low else []
     if test.high is not None:
@@ -127,8 +124,7 @@ def _did(condition: Did) -> Form:
 
 
 def _counted(source: dict[str, Any], low: int) -> Form:
-    where = {path: _one_for_in(tests) for path, tests in source.get("where", {}).items()}
-    return ["leaf", {**source, "where": where, "at_least": low}]
+    return ["leaf", {**source, "at_least": low}]
 
 
 def _trait(condition: TraitIs) -> Form:
@@ -148,6 +144,18 @@ def _trait(condition: TraitIs) -> Form:
                 positive = {"exists": True}
         parts.append(opposite(["leaf", _one_for_in({"trait": condition.trait, **positive})]))
     return _joined("all", parts)
+
+
+def _plain(content: Any) -> Any:
+    """The same with every test under a ``where`` in one spelling, however deep it stands."""
+    if isinstance(content, list):
+        return [_plain(one) for one in content]
+    if not isinstance(content, dict):
+        return content
+    return {
+        key: {path: _one_for_in(tests) for path, tests in one.items()} if key == "where" else _plain(one)
+        for key, one in content.items()
+    }
 
 
 def _one_for_in(content: dict[str, Any]) -> dict[str, Any]:
@@ -182,6 +190,9 @@ def opposite(form: Form) -> Form:
             return _joined("any", [opposite(part) for part in form[1:]])
         case "any":
             return _joined("all", [opposite(part) for part in form[1:]])
+        case "at_least":
+            parts = form[2:]
+            return _at_least(len(parts) + 1 - form[1], [opposite(part) for part in parts])
         case _:
             return ["not", form]
 

@@ -83,9 +83,11 @@ def _problem(details: ErrorDetails, root: type[Segment | Group | Example]) -> Pr
             return _unknown_key(kind, model, path)
         case "missing":
             key = str(path[-1])
-            owner = f"`{kind}` needs" if kind else f"{_PARTS.get(model) or _ROOTS[root]} needs"
+            # A missing key can be one with keys of its own: what lacks it is what it would stand in.
+            _, owner, _ = _locate(details["loc"][:-1], root)
+            lacking = _PARTS.get(owner) or (f"`{kind}`" if kind else _ROOTS[root])
             hint = f"write for example {_EXAMPLES[key]}" if key in _EXAMPLES else f"write {key}: .."
-            return Problem("missing_key", f"{owner} `{key}`", hint, path[:-1])
+            return Problem("missing_key", f"{lacking} needs `{key}`", hint, path[:-1])
         case "dict_type":
             found = shown(details["input"])
             return Problem(

@@ -1,8 +1,9 @@
 """What would have to be otherwise for a condition to become true or false, in plain English."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from rules.conditions import All, Any_, AtLeast, Condition, Node, None_, Not, Score, told_of
+from rules.conditions import All, Any_, AtLeast, Condition, Node, None_, Not, Score, ScorePart, told_of
 from rules.lacks import IMPOSSIBLE, Sight, lack
 
 
@@ -28,11 +29,17 @@ def _needs(condition: Node, sights: Iterator[Sight], wanted: bool) -> str | None
             found = [_needs(child, sights, wanted) for child in inner]
             return _some(found, int(number) if wanted else len(inner) - int(number) + 1)
         case Score():
-            first, *_ = [next(sights) for _ in told_of(condition)]
-            return None if first.holds == wanted else lack(first)
+            first, *parts = [next(sights) for _ in told_of(condition)]
+            return None if first.holds == wanted else lack(replace(first, loses_ms=_loses_ms(parts)))
         case _:  # a leaf
             sight = next(sights)
             return None if sight.holds == wanted else lack(sight)
+
+
+def _loses_ms(parts: Sequence[Sight]) -> int | None:
+    """When a score can lose points first, by what gives it some."""
+    moments = [part.loses_ms if isinstance(part.written, ScorePart) else part.turns_ms for part in parts]
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _joined(parts: Sequence[str | None], word: str) -> str | None:

@@ -1,6 +1,6 @@
 """One segment, ready to run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,13 @@ from rules.verdict import SHIFT_MS, change_ms
 Judge = Callable[[dict[int, Any], int, Contact], int]
 """From features, now (shifted) and the contact to a verdict."""
 
+MOST_TURNS = 2_000
+"""So many moments at which a leaf may turn are looked ahead: more than any keeps event times."""
+
 Evidence = tuple[str, Any, bool]
 """A leaf condition in plain English, what was observed, and whether it holds."""
+Tell = Callable[[dict[int, Any], int, Contact, int], list[Evidence]]
+"""From features, now (shifted), the contact and now (milliseconds UTC) to the evidence of all the leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,20 @@ class LeafProgram:
     def memory(self) -> str | None:
         """What has to have been remembered for it: equal for leaves that need the same; None: nothing."""
         return None if self.feature is None else f"{self.feature.key}\n{self.needs}"
+
+    def turns_ms(self, contact: Contact, now_ms: int) -> int | None:
+        """When time alone turns it first; None: never. At the moment that a verdict names it only *may* turn: two events
+        that leave at once can leave too few where one was too many."""
+        verdict = self.judge(contact.features, now_ms + SHIFT_MS, contact)
+        holds, moment_ms = verdict > 0, change_ms(verdict)
+        for _ in range(MOST_TURNS):
+            if moment_ms is None:
+                break
+            verdict = self.judge(contact.features, moment_ms + SHIFT_MS, contact)
+            if (verdict > 0) != holds:
+                return moment_ms
+            moment_ms = change_ms(verdict)
+        return None
 
     def is_inexact(self, contact: Contact) -> bool:
         """Whether more has happened than what is kept of the contact tells exactly."""
@@ -70,6 +89,7 @@ class Program:
     version: int
     judge: Judge
     leaves: tuple[LeafProgram, ...]
+    tell: Tell
     emit: Callable[[Emitter], str]
     """Writes the code of the verdict into a function that gives several."""
     reads_newcomers: bool
@@ -81,19 +101,16 @@ class Program:
 
     def evidence(self, contact: Contact, now_ms: int) -> list[Evidence]:
         """Every leaf with what it sees of the contact as of ``now_ms``."""
-        now, features = now_ms + SHIFT_MS, contact.features
-        return [
-            (leaf.text, leaf.observe(contact, now_ms), leaf.judge(features, now, contact) > 0)
-            for leaf in self.leaves
-        ]
+        return self.tell(contact.features, now_ms + SHIFT_MS, contact, now_ms)
 
     def sights(self, contact: Contact, now_ms: int) -> list[Sight]:
         """Every leaf as it is for the contact as of ``now_ms``, and what is to come of it."""
         sights = []
         for leaf in self.leaves:
-            verdict = leaf.judge(contact.features, now_ms + SHIFT_MS, contact)
+            holds = leaf.judge(contact.features, now_ms + SHIFT_MS, contact) > 0
             observed, loses_ms = leaf.observe(contact, now_ms), leaf.loses(contact, now_ms)
-            sights.append(Sight(leaf.written, leaf.text, observed, verdict > 0, change_ms(verdict), loses_ms))
+            turns_ms = leaf.turns_ms(contact, now_ms)
+            sights.append(Sight(leaf.written, leaf.text, observed, holds, turns_ms, loses_ms))
         return sights
 
 
@@ -125,7 +142,7 @@ class Draft:
 
         to = Emitter()
         judge = to.function(emit(to))
-        segment = self.segment
+        segment, leaves = self.segment, self._leaf_programs(numbering)
         return Program(
             segment=segment,
             number=numbering.segments[segment.key],
@@ -135,7 +152,8 @@ class Draft:
             names=named_by(segment),
             version=numbering.versions.get(segment.key, 1),
             judge=judge,
-            leaves=self._leaf_programs(numbering),
+            leaves=leaves,
+            tell=self._teller(leaves, numbering),
             emit=emit,
             reads_newcomers=self._reads_newcomers(judge),
         )
@@ -165,6 +183,16 @@ class Draft:
                 )
             )
         return tuple(programs)
+
+    def _teller(self, leaves: Sequence[LeafProgram], numbering: Numbering) -> Tell:
+        """All the leaves in one function: of a thousand segments, one for each leaf would seldom be in any cache."""
+        to = Emitter("features, now, contact, now_ms")
+        told = []
+        for leaf in leaves:
+            verdict = Translation(to, self._compiled, numbering).emit(leaf.written)
+            text, observe = to.constant(leaf.text), to.constant(leaf.observe)
+            told.append(f"({text}, {observe}(contact, now_ms), {verdict} > 0)")
+        return to.function(f"[{', '.join(told)}]")
 
     def _observer_of(self, tally: Tally, numbering: Numbering) -> Observe:
         to = Emitter()

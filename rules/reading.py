@@ -8,6 +8,7 @@ from rules.documents import Document, Place
 from rules.errors import Finding, Severity
 from rules.examples import Example
 from rules.group import Group
+from rules.naming import Naming
 from rules.problems import Problem
 from rules.segment import Segment
 
@@ -36,6 +37,10 @@ class Reading:
 
     located: list[Located[Segment]] = field(default_factory=list)
     groups: list[Located[Group]] = field(default_factory=list)
+    namings: list[Naming] = field(default_factory=list)
+    """Whom the segments name, also those that are not sound."""
+    group_namings: list[Naming] = field(default_factory=list)
+    """Whom the groups name, in the same way."""
     keys: dict[str, Place] = field(default_factory=dict)
     """Of all segments, also of those that are not sound."""
     files: list[str] = field(default_factory=list)

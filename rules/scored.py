@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from rules.conditions import MOST_COUNTED, AmountTest, ScorePart, Tally
+from rules.conditions import MOST_COUNTED, ScorePart, Tally
 from rules.contact import Contact
 from rules.contradictions import exact
 from rules.features.numbers import SCALE, shown
@@ -50,7 +50,7 @@ class Scoring:
 
     def __init__(self, tally: Tally) -> None:
         self._unit = tally.unit or Fraction(1)
-        self._low, self._high = _whole_bounds(tally.test, self._unit)
+        self._low, self._high = tally.test.in_units(self._unit)
         self._when = [self._units(part.points) for part in tally.of if part.each is None]
         self._each = [
             _Counted(
@@ -112,13 +112,3 @@ class Scoring:
         if counted.within_ms is None:
             return min(int(state), counted.capacity)
         return min(len(state) - bisect_right(state, now - SHIFT_MS - counted.within_ms), counted.capacity)
-
-
-def _whole_bounds(test: AmountTest, unit: Fraction) -> tuple[int | None, int | None]:
-    """The least and the greatest number of units that pass."""
-    low = high = None
-    if test.low is not None:
-        low = math.floor(test.low / unit) + 1 if test.low_is_open else math.ceil(test.low / unit)
-    if test.high is not None:
-        high = math.ceil(test.high / unit) - 1 if test.high_is_open else math.floor(test.high / unit)
-    return low, high

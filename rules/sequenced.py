@@ -9,7 +9,7 @@ from rules.durations import format_moment
 from rules.emit import Emitter
 from rules.features import Chains, ChainStep, Source
 from rules.features.chains import COMPLETIONS, GROUPS, STEPS
-from rules.leaves import Leaf, Observe
+from rules.leaves import Leaf, Loses, Observe
 from rules.verdict import ALWAYS, NEVER, SHIFT_MS
 
 
@@ -24,6 +24,7 @@ class SequenceLeaf(Leaf):
         if chain.then_not is not None:
             then_not = ChainStep(Source(chain.then_not.did, chain.then_not.where), chain.then_not.within_ms)
         self._within_ms, self._steps = chain.within_ms, len(steps)
+        self._gaps_ms = [step.gap_ms for step in steps]
         self.feature = Chains(steps, then_not, chain.by, chain.within_ms)
 
     def emit(self, to: Emitter, number: int) -> str:
@@ -56,18 +57,26 @@ class SequenceLeaf(Leaf):
             place = bisect_right(state[COMPLETIONS], now_ms)
             if place:
                 return f"complete at {format_moment(state[COMPLETIONS][place - 1])}"
-            return f"{self._furthest(state)} of {self._steps} steps"
+            return f"{self._furthest(state, now_ms)[0]} of {self._steps} steps"
 
         return observe
 
-    def _furthest(self, state: Any) -> int:
-        """How many steps the longest chain has."""
-        return max(
-            (
-                place + 1
-                for group in state[GROUPS].values()
-                for place, matches in enumerate(group[STEPS])
-                if any(match[2] for match in matches)
-            ),
-            default=0,
-        )
+    def loses(self, number: int) -> Loses:
+        def loses(contact: Contact, now_ms: int) -> int | None:
+            state = contact.features.get(number)
+            if state is None or bisect_right(state[COMPLETIONS], now_ms):
+                return None
+            return self._furthest(state, now_ms)[1]
+
+        return loses
+
+    def _furthest(self, state: Any, now_ms: int) -> tuple[int, int | None]:
+        """How many steps the longest chain has that can go on, and until when its next step can come; None: ever."""
+        if bisect_right(state[COMPLETIONS], now_ms) < len(state[COMPLETIONS]):
+            return self._steps, None  # it waits for what must not follow
+        for place in reversed(range(self._steps - 1)):
+            led = [m[0] for group in state[GROUPS].values() for m in group[STEPS][place] if m[2]]
+            gap_ms = self._gaps_ms[place + 1]
+            if led and (gap_ms is None or max(led) + gap_ms >= now_ms):
+                return place + 1, None if gap_ms is None else max(led) + gap_ms
+        return 0, None

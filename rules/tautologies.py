@@ -7,11 +7,12 @@ import json
 import math
 from collections.abc import Iterator
 
-from rules.conditions import Condition, ScorePart, children
+from rules.conditions import AMOUNTS, Condition, ScorePart, children
 from rules.durations import parse_duration
 from rules.meaning import Form, form_of, opposite
 from rules.problems import Problem
 
+_AMOUNT_KEYS = frozenset(AMOUNTS)
 Place = tuple[str | int, ...]
 
 
@@ -49,7 +50,7 @@ def _constant(form: Form) -> bool | None:
 def _is_impossible(parts: list[Form]) -> bool:
     """Whether two of the parts say the opposite of each other."""
     positive = [part for part in parts if part[0] != "not"]
-    negative = [part[1] for part in parts if part[0] == "not"]
+    negative = [opposite(part) for part in parts if part[0] in ("not", "at_least")]
     return any(_implies(one, other) for one in positive for other in negative)
 
 
@@ -61,7 +62,12 @@ def _implies(one: Form, other: Form) -> bool:
         return False
     number, within_ms, rest = _counted(one[1])
     other_number, other_within_ms, other_rest = _counted(other[1])
-    return rest == other_rest and number >= other_number and within_ms <= other_within_ms
+    if rest != other_rest or not number >= other_number:
+        return False
+    # Of more events there are as many or more, but their amounts may add up, or come out on average, to less.
+    return within_ms == other_within_ms or (
+        within_ms < other_within_ms and not _AMOUNT_KEYS.intersection(one[1])
+    )
 
 
 def _counted(content: dict[str, object]) -> tuple[float, float, str]:

@@ -93,9 +93,10 @@ def _describe_fact(condition: TraitIs | KnownFor | Sample | MemberOf | NotMember
 
 
 def subject(condition: Did | DidNot | ThenNot) -> str:
-    """``Email Clicked where campaign is spring``: which events, whenever they were."""
+    """``Email Clicked where campaign is spring``: which events, of whatever rolling window."""
     names = condition.did_not if isinstance(condition, DidNot) else condition.did
-    return _words(_events(names), _where(condition.where))
+    bounds = () if isinstance(condition, ThenNot) else _bounds_of_time(condition)
+    return _words(_events(names), *bounds, _where(condition.where))
 
 
 def _score(tally: Tally) -> str:
@@ -211,13 +212,17 @@ def _times(count: int) -> str:
 def _filter(condition: Did | DidNot | Latest | First | Each) -> Iterator[str]:
     if not isinstance(condition, First) and condition.within_ms is not None:
         yield f"within {format_duration(condition.within_ms)}"
+    yield from _bounds_of_time(condition)
+    if condition.where:
+        yield _where(condition.where)
+
+
+def _bounds_of_time(condition: Did | DidNot | Latest | First | Each) -> Iterator[str]:
     if condition.since_ms is not None:
         yield f"since {_moment(condition.since_ms)}"
     if condition.between_ms is not None:
         start_ms, end_ms = condition.between_ms
         yield f"from {_moment(start_ms)} to before {_moment(end_ms)}"
-    if condition.where:
-        yield _where(condition.where)
 
 
 def _where(tests: tuple[Where, ...]) -> str:

@@ -19,6 +19,9 @@ from aiokafka.errors import (
 from streams.errors import ConfigurationError, RetryLater
 from streams.settings import SaslMechanism, SecurityProtocol, Settings
 
+WHAT_TO_DO = "start one (`segments up`) or set SEGMENTS_KAFKA; `segments doctor` tells more"
+"""Where none answers."""
+
 
 class BrokerUnreachable(RetryLater):
     """No broker answered. Try again, or stop."""
@@ -120,7 +123,7 @@ async def knock(connection: KafkaConnection, wait_s: float = 5.0) -> None:
             ) from error
         except (KafkaError, OSError, TimeoutError) as error:
             reasons.append(f"{server}: {_said(error)}")
-    raise BrokerUnreachable(f"no Kafka broker answers ({'; '.join(reasons)})")
+    raise BrokerUnreachable(f"no Kafka broker answers ({'; '.join(reasons)}): {WHAT_TO_DO}")
 
 
 def _said(error: Exception) -> str:

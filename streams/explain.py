@@ -14,6 +14,7 @@ from rules.program import LeafProgram, Program
 from streams.errors import StreamsError
 from streams.intake import home
 from streams.records import decode_record
+from streams.redefinition import META_FIELD, followed
 from streams.registry import remembered_since_ms
 from streams.replay import Replay
 from streams.store import ContactStore, Enrolled
@@ -88,8 +89,12 @@ class Explainer:
         """What is known of a contact. ``wall_ms`` is the moment up to which the clock follows the wall clock, None
         where it does not. Raises NotFound."""
         contact, partition = await self._load(contact_id)
-        clock_ms = (await self._store.peek(partition)).clock_ms
-        as_of_ms = max(moment for moment in (contact.now_ms, clock_ms, wall_ms, 0) if moment is not None)
+        state = await self._store.peek(partition)
+        as_of_ms = max(
+            moment for moment in (contact.now_ms, state.clock_ms, wall_ms, 0) if moment is not None
+        )
+        # A worker may still run by what stood in the files before.
+        followed_keys = followed(state.meta.get(META_FIELD), self._catalog) & self._versions.keys()
         in_force = {program.number for program in self._catalog.programs}
         gone = [
             self._names.get(number, f"number {number}")
@@ -102,7 +107,7 @@ class Explainer:
             now_ms=contact.now_ms,
             first_seen_ms=contact.first_received_ms,
             as_of_ms=as_of_ms,
-            segments=views(self._catalog, contact, as_of_ms, self._versions, self._counted_since),
+            segments=views(self._catalog, contact, as_of_ms, followed_keys, self._counted_since),
             gone=tuple(sorted(gone)),
         )
 

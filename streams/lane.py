@@ -19,7 +19,17 @@ from streams.contacts import Contacts, Work, memberships
 from streams.flood import WINDOW_FIELD, Flooded, FloodGate, FloodLimit, Stretch
 from streams.intake import Intake, Record, Taken, together
 from streams.observer import Observer
-from streams.outbox import Entry, Output, Publisher, PublishFailed, decode_entry, encode_entry, unpublished
+from streams.outbox import (
+    Entry,
+    Output,
+    OwnPublisher,
+    Publisher,
+    PublishFailed,
+    decode_entry,
+    encode_entry,
+    unpublished,
+)
+from streams.pauses import Pauses
 from streams.portions import as_parts, divided
 from streams.redefinition import META_FIELD, Epoch, next_epoch
 from streams.store import Commit, ContactStore, PartitionMoved, StoreUnavailable
@@ -40,11 +50,14 @@ class Deployment:
     catalog: Catalog
     store: ContactStore
     publisher: Publisher
+    """Publishes what is sent on to other partitions, and without ``own_publisher`` everything."""
     topics: TopicNames
     partitions: int
     observer: Observer
     wall_ms: Callable[[], int]
     """The wall clock, UTC since 1970."""
+    own_publisher: Callable[[int], OwnPublisher] | None = None
+    """Makes a publisher for one partition's lane, which shuts out those of earlier lanes."""
     max_future_skew_ms: int = 300_000
     wake_delay_ms: int = 500
     cached_contacts: int = 50_000
@@ -67,7 +80,13 @@ class Lane:
         self.next_wake_ms: int | None = None
         """The earliest stored wake, in milliseconds UTC."""
         self.clock_ms = NO_CLOCK_MS
+        self.trouble: Exception | None = None
+        """What the store or the broker could not do, while it is tried again and again."""
+        self._passed_ms = NO_CLOCK_MS
+        """Up to where time alone has moved the clock."""
         self._on = deployment
+        self._own = None if deployment.own_publisher is None else deployment.own_publisher(partition)
+        self._outlet: Publisher = deployment.publisher if self._own is None else self._own
         self._lock = asyncio.Lock()
         self._intake = Intake(
             partition, deployment.topics, deployment.partitions, deployment.max_future_skew_ms
@@ -91,6 +110,11 @@ class Lane:
             await self._begin()
             return dict(self._offsets)
 
+    async def close(self) -> None:
+        """Gives back what only this lane uses. It is not to be used any more."""
+        if self._own is not None:
+            await self._own.stop()
+
     async def handle(self, records: Mapping[str, Sequence[Record]]) -> None:
         """Takes fetched records of one source topic or of both, each topic's in order, and all of them in the order of
         received times; returns when they are committed and all that follows from them is acknowledged.
@@ -112,8 +136,8 @@ class Lane:
         """Moves the partition's clock to a moment, where it has been read to its end (None: leaves the clock where it
         is), and does a bounded part of what waits; returns whether more waits. Raises as ``handle`` does."""
         async with self._guarded():
-            if clock_ms is not None and self.clock_ms != NO_CLOCK_MS:
-                self.clock_ms = max(self.clock_ms, clock_ms)
+            if clock_ms is not None and NO_CLOCK_MS != self.clock_ms < clock_ms:
+                self.clock_ms = self._passed_ms = clock_ms
             if self._wakes_due:
                 await self._wake_chunk()
             if self._sweep_cursor is not None:
@@ -138,7 +162,7 @@ class Lane:
         taken = together(parts.values())
         if taken.forwards:
             # Before the commit, so that none is lost; whoever reads them drops those that come twice.
-            await self._publish(taken.forwards)
+            await self._publish(taken.forwards, publisher=on.publisher)
         work = Work(self.clock_ms)
         await self._bring_in((event.contact_id for event in taken.events), work)
         folded = self._fold(taken.events, work)
@@ -168,10 +192,8 @@ class Lane:
         return rest
 
     def _sorted(self, records: Mapping[str, Sequence[Record]], now_ms: int) -> dict[str, Taken]:
-        return {
-            topic: self._intake.take(topic, of_topic, now_ms, self._contacts.knows)
-            for topic, of_topic in records.items()
-        }
+        take, knows = self._intake.take, self._contacts.knows
+        return {topic: take(topic, of_topic, now_ms, knows) for topic, of_topic in records.items()}
 
     def _admit(self, records: Mapping[str, Sequence[Record]], parts: Mapping[str, Taken]) -> Stretch:
         """What the batch adds to the window of dead letters. Raises Flooded where there are too many."""
@@ -184,11 +206,13 @@ class Lane:
     def _fold(self, events: Sequence[Event], work: Work) -> int:
         """Takes events until enough transitions follow from them; returns how many."""
         transitions, most = work.transitions, self._on.most_transitions
-        take, delay_ms = self._contacts.take, self._on.wake_delay_ms
+        take, delay_ms, passed_ms = self._contacts.take, self._on.wake_delay_ms, self._passed_ms
         late = count = 0
         for count, event in enumerate(events, start=1):  # noqa: B007
-            # So far behind the clock, time may have moved the contact in the event's absence.
-            late += event.received_ms < work.clock_ms - delay_ms
+            if event.received_ms < work.clock_ms:
+                # Time has moved the clock beyond it, or it is far behind the others: its contact may have been moved
+                # in its absence.
+                late += event.received_ms < max(passed_ms, work.clock_ms - delay_ms)
             take(event, work)
             if len(transitions) >= most:
                 break
@@ -213,8 +237,7 @@ class Lane:
             done.append(contact_id)
             if len(work.transitions) >= on.most_transitions:
                 break
-        outputs = self._transitions(work)
-        commit = self._commit(work, outputs)
+        commit = self._commit(work, outputs := self._transitions(work))
         # Whatever is stored of a due contact has to go, or it would be due for ever.
         commit.wakes.update((contact_id, self._contacts.wake_of(contact_id)) for contact_id in done)
         await self._finish(commit, outputs, work)
@@ -249,7 +272,7 @@ class Lane:
         await self._publish([output for entry in entries for output in entry.outputs], entries, checked=True)
         self._published = outbox[-1][0] if outbox else 0
         places = [(topic, self.partition) for topic in (topics.transitions, topics.dead_letters)]
-        ends = await self._persist(lambda: self._on.publisher.ends(places))
+        ends = await self._persist(lambda: self._outlet.ends(places))
         self._tails = {topic: offset for (topic, _), offset in ends.items()}
 
     async def _adopt_definitions(self, stored: bytes | None) -> None:
@@ -300,11 +323,20 @@ class Lane:
         self._contacts.settle()
 
     async def _publish(
-        self, outputs: Sequence[Output], entries: Sequence[Entry] = (), *, checked: bool = False
+        self,
+        outputs: Sequence[Output],
+        entries: Sequence[Entry] = (),
+        *,
+        publisher: Publisher | None = None,
+        checked: bool = False,
     ) -> None:
         """Publishes until all is acknowledged. ``entries``: what to look for in the topics before trying again, or
         with ``checked`` before the first try."""
-        publisher, left, pause = self._on.publisher, outputs, Pauses(self._on.longest_pause_ms)
+        publisher, left, pause = (
+            publisher or self._outlet,
+            outputs,
+            Pauses(self, self._on.observer, self._on.longest_pause_ms),
+        )
         while left:
             try:
                 if checked and entries:
@@ -312,19 +344,23 @@ class Lane:
                 for (topic, partition), offset in (await publisher.publish(left)).items():
                     if partition == self.partition and topic in self._tails:
                         self._tails[topic] = offset
-                return
+                break
             except PublishFailed as error:
                 checked = True
-                await pause.after(error, self._on.observer, self.partition)
+                await pause.after(error)
+        pause.over()
 
     async def _persist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Calls the store, or the broker, until it answers."""
-        pause = Pauses(self._on.longest_pause_ms)
+        pause = Pauses(self, self._on.observer, self._on.longest_pause_ms)
         while True:
             try:
-                return await call()
+                answer = await call()
             except (StoreUnavailable, PublishFailed) as error:
-                await pause.after(error, self._on.observer, self.partition)
+                await pause.after(error)
+            else:
+                pause.over()
+                return answer
 
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:
@@ -362,18 +398,3 @@ class Lane:
         await self._publish_left_over(state.outbox)
         await self._adopt_definitions(state.meta.get(META_FIELD))
         self._begun = True
-
-
-class Pauses:
-    """Pauses that double from 50 ms up to the longest."""
-
-    def __init__(self, longest_ms: int) -> None:
-        self._next_ms, self._longest_ms = 50, longest_ms
-
-    async def after(
-        self, error: StoreUnavailable | PublishFailed, observer: Observer, partition: int
-    ) -> None:
-        """Waits, after telling the observer why."""
-        observer.retrying(partition, error)
-        await asyncio.sleep(self._next_ms / 1000)
-        self._next_ms = min(2 * self._next_ms, self._longest_ms)

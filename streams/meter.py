@@ -1,5 +1,6 @@
 """Turns what lanes tell of their work into metrics, and into what readiness says of Redis and Kafka."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -10,6 +11,8 @@ from streams.intake import Taken
 from streams.metrics import Metrics
 from streams.progress import KAFKA, REDIS, Progress
 from streams.store import StoreUnavailable
+
+logger = logging.getLogger(__name__)
 
 _Kind = tuple[str, bool, str]
 
@@ -48,7 +51,7 @@ class Meter:
 
     def published(self, partition: int, work: Work) -> None:  # noqa: ARG002
         """The transitions of a piece of work, if it had any, were acknowledged."""
-        self._progress.reached(KAFKA)
+        self._reached(KAFKA)
         if not work.transitions:
             return
         for (segment, entered, reason), count in Counter(map(_kind, work.transitions)).items():
@@ -80,9 +83,18 @@ class Meter:
 
     def retrying(self, partition: int, error: Exception) -> None:
         """The store or the broker could not do its part; it is tried again."""
-        system = REDIS if isinstance(error, StoreUnavailable) else KAFKA
+        system = _system(error)
         self._metrics.retries.labels(str(partition), system).inc()
-        self._progress.not_reached(system, str(error) or type(error).__name__)
+        why = str(error) or type(error).__name__
+        if self._progress.not_reached(system, why):
+            logger.warning(
+                "partition %d waits for %s: %s; it is tried again until it works, and nothing is skipped",
+                partition, system.capitalize(), why,
+            )  # fmt: skip
+
+    def recovered(self, partition: int, error: Exception) -> None:  # noqa: ARG002
+        """What failed last, with this error, was done after all."""
+        self._reached(_system(error))
 
     def store_call(self, operation: str, seconds: float, failed: bool) -> None:
         """A call of the store came back; to be given to it as its ``Observe``."""
@@ -96,9 +108,17 @@ class Meter:
         if failed:
             self._metrics.kafka_errors.labels(operation).inc()
 
+    def _reached(self, system: str) -> None:
+        if self._progress.reached(system):
+            logger.info("%s does its part again", system.capitalize())
+
     def _committed(self, partition: int, work: Work) -> None:
-        self._progress.reached(REDIS)
+        self._reached(REDIS)
         self._metrics.clock.labels(str(partition)).set(work.clock_ms / 1000)
+
+
+def _system(error: Exception) -> str:
+    return REDIS if isinstance(error, StoreUnavailable) else KAFKA
 
 
 def _kind(transition: Transition) -> _Kind:

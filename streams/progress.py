@@ -12,6 +12,7 @@ from typing import Any
 
 REDIS = "redis"
 KAFKA = "kafka"
+TOPICS = "topics"
 
 STALL_S = 60.0
 
@@ -26,6 +27,8 @@ class Standing:
     """Records waiting, as far as known."""
     trouble: str | None = None
     """Why it stands still, for people; None while it does not."""
+    reason: str | None = None
+    """The same in a word."""
 
 
 @dataclass(slots=True)
@@ -74,16 +77,19 @@ class Progress:
                 number: why for number, why in self._stopped.items() if number in self._partitions
             }
 
-    def reached(self, system: str) -> None:
-        """Redis or Kafka did its part."""
-        if self._unreached:
-            with self._lock:
-                self._unreached.pop(system, None)
-
-    def not_reached(self, system: str, why: str) -> None:
-        """Redis or Kafka could not do its part."""
+    def reached(self, system: str) -> bool:
+        """Redis or Kafka did its part; returns whether that is news."""
+        if not self._unreached:
+            return False
         with self._lock:
+            return self._unreached.pop(system, None) is not None
+
+    def not_reached(self, system: str, why: str) -> bool:
+        """Redis or Kafka could not do its part; returns whether that is news."""
+        with self._lock:
+            news = system not in self._unreached
             self._unreached[system] = why
+            return news
 
     def stopped(self, partition: int, why: str | None) -> None:
         """A partition stands still on purpose, for people to look at: a restart would not help it, and would be in the
@@ -120,7 +126,7 @@ class Progress:
                 problems.append({"why": "the consumer group has not assigned partitions to this worker yet"})
             problems.extend({"system": system, "why": why} for system, why in self._unreached.items())
             problems.extend(
-                {"partition": number, "why": watched.standing.trouble}
+                {"partition": number, "why": watched.standing.trouble, **_named(watched.standing)}
                 for number, watched in self._partitions.items()
                 if watched.standing.trouble is not None and number not in self._stopped
             )
@@ -139,6 +145,10 @@ class Progress:
             for number, watched in sorted(self._partitions.items())
         ]
         return Report(not problems, {"ok": not problems, "problems": problems, "partitions": partitions})
+
+
+def _named(standing: Standing) -> dict[str, str]:
+    return {} if standing.reason is None else {"reason": standing.reason}
 
 
 def _stands_still(before: Standing, now: Standing) -> bool:

@@ -88,6 +88,21 @@ def next_epoch(stored: bytes | None, catalog: Catalog, clock_ms: int | None) -> 
     return _changed(epoch, in_force, current, clock_ms)
 
 
+def followed(stored: bytes | None, catalog: Catalog) -> set[str]:
+    """The keys of the segments whose memberships, in a partition with what is ``stored``, follow the definitions of the
+    catalog, or are being brought to them."""
+    if stored is None:
+        return set()
+    epoch = msgspec.msgpack.decode(stored, type=Epoch)
+    gone = set() if epoch.pending is None else set(epoch.pending.gone)
+    return {
+        program.key
+        for program in catalog.programs
+        if program.key in epoch.segments.keys() - gone
+        and epoch.segments[program.key].condition == _follows(program, catalog).condition
+    }
+
+
 def _follows(program: Program, catalog: Catalog) -> Follows:
     decides: Any = canonical(program.segment.when)
     if program.policy is not None:

@@ -21,7 +21,7 @@ from pydantic import (
 
 from rules.durations import format_duration
 from streams import setting_values as values
-from streams.errors import ConfigurationError
+from streams.errors import ConfigurationError, RetryLater
 
 PREFIX = "SEGMENTS_"
 BY_CONTACT = "-by-contact"
@@ -55,6 +55,13 @@ class ClockSource(StrEnum):
 
     WALL = "wall"
     EVENTS = "events"
+
+
+class Delivery(StrEnum):
+    """What becomes of a transition that a paused worker publishes after another has its partition."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    EXACTLY_ONCE = "exactly_once"
 
 
 class LogLevel(StrEnum):
@@ -101,7 +108,8 @@ class Settings(BaseModel):
     kafka_key_file: File = Field(None, description="PEM file of its key, where it is not in the same file")
     redis: Annotated[SecretStr, BeforeValidator(values.redis_url)] = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
-        description="Redis, `redis://[user:password@]host:port/database`; `rediss://` for TLS",
+        description="Redis, `redis://[user:password@]host:port/database`; `rediss://` for TLS, with "
+        "`?ssl_ca_certs=FILE` where its authority is not one of the system's",
     )
     definitions: Path = Field(Path("segments"), description="Directory of the segment definitions")
     group: Annotated[str, BeforeValidator(values.name(200))] = Field(
@@ -121,6 +129,12 @@ class Settings(BaseModel):
     clock: Annotated[ClockSource, BeforeValidator(values.one_of(ClockSource))] = Field(
         ClockSource.WALL,
         description="`wall`: once everything is read, time goes on by the wall clock; `events`: received times alone move it",
+    )
+    delivery: Annotated[Delivery, BeforeValidator(values.one_of(Delivery))] = Field(
+        Delivery.AT_LEAST_ONCE,
+        description="`exactly_once`: transitions and dead letters are published in Kafka transactions, so that a worker that was "
+        "paused past its session cannot publish any more; the same for all workers of a group. `at_least_once`: it may "
+        "repeat some, under the same `messageId`",
     )
     max_future_skew_ms: Annotated[int, BeforeValidator(values.duration(0, 365 * _DAY_MS))] = Field(
         300_000,
@@ -159,6 +173,17 @@ class Settings(BaseModel):
     )
 
     @property
+    def definitions_directory(self) -> Path:
+        """Where the definitions are. Raises ConfigurationError where that is no directory; not every command needs
+        one, so it is not looked for at once."""
+        if not self.definitions.is_dir():
+            what = "this is no directory" if self.definitions.exists() else "there is no such directory"
+            raise ConfigurationError(
+                f"{variable('definitions')}={str(self.definitions)!r}: {what}: name that of your definitions"
+            )
+        return self.definitions
+
+    @property
     def by_contact_topic(self) -> str:
         """Where records under a wrong key are sent on to."""
         return self.events_topic + BY_CONTACT
@@ -168,6 +193,13 @@ class Settings(BaseModel):
         """Where Redis is, without user and password: for messages to people."""
         parts = urlsplit(self.redis.get_secret_value())
         return f"{parts.hostname}:{parts.port or 6379}{parts.path}"
+
+    def redis_unusable(self, detail: str) -> RetryLater:
+        """What to tell of a Redis that does not do its part."""
+        return RetryLater(
+            f"Redis at {self.redis_place} cannot be used: {detail.rstrip('.')}: "
+            "start one (`segments up`) or set SEGMENTS_REDIS; `segments doctor` tells more"
+        )
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

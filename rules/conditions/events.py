@@ -72,6 +72,13 @@ class RollingEvents(Events):
         description="Events of this last while: an event leaves at exactly its time plus this.",
     )
 
+    @property
+    def window_ms(self) -> int | None:
+        """How far apart matching events lie at most; None: as far as they like."""
+        if self.between_ms is None:
+            return self.within_ms
+        return self.between_ms[1] - self.between_ms[0]
+
 
 class Did(RollingEvents, Measured):
     """The number of matching events, or what else is measured of them, passes its test."""
@@ -105,8 +112,8 @@ class Did(RollingEvents, Measured):
             return
         if conflict := count_conflict(self.given_tests):
             yield Problem(*conflict)
-        elif self.within_ms is not None and self.measure is not None and self.measure.kind == "days":
-            most = most_dates(self.within_ms, self.measure.of)
+        elif self.window_ms is not None and self.measure is not None and self.measure.kind == "days":
+            most = most_dates(self.window_ms, self.measure.of)
             if problem := dates_problem(self.test.low, self.test.high, most, self.given_tests):
                 yield problem
         if self.within_ms is not None and self.measure is None:

@@ -58,6 +58,15 @@ class AmountTest:
             return False
         return self.low > self.high or (self.low == self.high and (self.low_is_open or self.high_is_open))
 
+    def in_units(self, unit: Fraction) -> tuple[int | None, int | None]:
+        """The least and the greatest number of whole units that pass."""
+        low = high = None
+        if self.low is not None:
+            low = math.floor(self.low / unit) + 1 if self.low_is_open else math.ceil(self.low / unit)
+        if self.high is not None:
+            high = math.ceil(self.high / unit) - 1 if self.high_is_open else math.floor(self.high / unit)
+        return low, high
+
 
 class Measured(Written):
     """The keys that say what is measured."""

@@ -78,8 +78,8 @@ class Tally(Written):
     more_than: IfGiven[Number] = Field(None, description="More points than this.")
     less_than: IfGiven[Number] = Field(None, description="Fewer points than this.")
     exactly: IfGiven[Number] = Field(None, description="Exactly so many points.")
-    of: Annotated[tuple[ScorePart, ...], Field(strict=False), BeforeValidator(check_filled_list)] = Field(
-        description="What gives points.", json_schema_extra={"minItems": 1}
+    of: Annotated[tuple[ScorePart, ...], Field(strict=False), BeforeValidator(check_filled_list("part"))] = (
+        Field(description="What gives points.", json_schema_extra={"minItems": 1})
     )
 
     @cached_property

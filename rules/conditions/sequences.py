@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
-from rules.fields import DurationMs, FilledText, Names
+from rules.fields import DurationMs, DurationOrNoneMs, FilledText, Names
 from rules.kinds import check_list
 from rules.problems import Problem
 from rules.value_tests import IfGiven, Where, WhereMapping, Written
@@ -30,7 +30,7 @@ class SequenceEvent(Written):
 class SequenceStep(SequenceEvent):
     """One step."""
 
-    within_ms: IfGiven[DurationMs] = Field(
+    within_ms: IfGiven[DurationOrNoneMs] = Field(
         None, alias="within", description="How long after the step before it may come, at most."
     )
 
@@ -38,7 +38,7 @@ class SequenceStep(SequenceEvent):
 class ThenNot(SequenceEvent):
     """What must not follow the last step."""
 
-    within_ms: DurationMs = Field(
+    within_ms: DurationOrNoneMs = Field(
         alias="within", description="For how long after the last step it must not come."
     )
 

@@ -58,7 +58,7 @@ Condition: TypeAlias = Annotated[
 Conditions: TypeAlias = Annotated[
     tuple[Condition, ...],
     Field(strict=False, json_schema_extra={"minItems": 1}),
-    BeforeValidator(check_filled_list),
+    BeforeValidator(check_filled_list("condition")),
 ]
 
 for _model in (All, Any_, None_, Not, AtLeast, ScorePart, Tally, Score):

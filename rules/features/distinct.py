@@ -12,7 +12,7 @@ from rules.durations import DAY_MS
 from rules.event import Event
 from rules.features.feature import Feature, Fold, Source
 from rules.features.limits import Limit
-from rules.features.sketch import empty, with_keys
+from rules.features.sketch import of_different, with_keys
 from rules.paths import event_reader
 
 MOST_KEYS = 2000
@@ -163,6 +163,6 @@ class TotalKeys(Feature):
                 if len(state) < capacity and (place == len(state) or state[place] != key):
                     state.insert(place, key)
             if len(state) > MOST_KEYS:
-                features[number] = with_keys(empty(), state)
+                features[number] = of_different(state)
 
         return fold

@@ -9,6 +9,9 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from rules.problems import Problem, refuse, shown
 
 ANY_EVENT = "*"
+MOST_STEPS = 10_000
+"""Of a compiled pattern: the time for a text is at worst its length times this."""
+_KEY = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _TEXT_SCHEMA = {"type": "string", "minLength": 1}
 
 
@@ -60,12 +63,17 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(sorted(set(value)))
 
 
+def compiled(pattern: str) -> Any:
+    """The pattern, ready to search with: in time linear in the text, whatever it is. Raises re2.error."""
+    options = re2.Options()
+    options.log_errors = False  # it would write to stderr by itself
+    return re2.compile(pattern, options)
+
+
 def _pattern(value: Any) -> str:
     pattern = _text(value)
-    options = re2.Options()
-    options.log_errors = False
     try:
-        re2.compile(pattern, options)
+        steps = compiled(pattern).programsize
     except re2.error as error:
         reason = (
             error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error.args[0])
@@ -76,6 +84,14 @@ def _pattern(value: Any) -> str:
             else ""
         )
         refuse(Problem("bad_pattern", f"the pattern does not compile: {reason}", hint))
+    if steps > MOST_STEPS:
+        refuse(
+            Problem(
+                "bad_pattern",
+                f"the pattern is too large: {steps:,} steps, and {MOST_STEPS:,} are the most",
+                "repeat less often",
+            )
+        )
     return pattern
 
 
@@ -112,12 +128,17 @@ Names: TypeAlias = Annotated[
 Pattern: TypeAlias = Annotated[str, PlainValidator(_pattern), WithJsonSchema({"type": "string"})]
 
 
+def is_key(value: Any) -> bool:
+    """Whether it is a key of a segment or a group."""
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
 def _key(value: Any) -> str:
     if not isinstance(value, str):
         refuse(
             Problem("wrong_type", f"wants a text, not {shown(value)}", "write for example hot-mobile-buyers")
         )
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", value):
+    if not is_key(value):
         hint = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-0123456789")[:63]
         rule = "a key is a small letter, then up to 62 small letters, digits and hyphens"
         refuse(Problem("bad_key", f"{shown(value)} is no key: {rule}", f"write {hint}" if hint else ""))

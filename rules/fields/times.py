@@ -156,7 +156,14 @@ TwoMoments: TypeAlias = Annotated[
 def _offset(value: Any) -> int:
     if not isinstance(value, str):
         return _duration(value)
-    return sum(_duration(part) for part in value.split() or [value])
+    parts = value.split()
+    if not parts or len(parts) != sum(map(_begins_with_a_digit, parts)):
+        parts = [value]  # such as "3 days": told as a whole
+    return sum(_duration(part) for part in parts)
+
+
+def _begins_with_a_digit(part: str) -> bool:
+    return part[0].isdigit()
 
 
 def format_offset(offset_ms: int) -> str:

@@ -86,6 +86,7 @@ def schema() -> None:
         "zcat events.jsonl.gz | segments replay --segments ./segments --events -",
         "segments replay --segments ./segments --events events.jsonl.gz --until 2026-02-01 --output transitions.jsonl",
         "segments replay --segments ./segments --events events.jsonl --explain u42",
+        "segments replay --segments ./segments --events events.jsonl --explain u42 --json | jq '.segments[].needs'",
     ],
 )
 @click.option("--segments", "directory", required=True, type=DIRECTORY, help="Directory of the definitions.")
@@ -106,14 +107,25 @@ def schema() -> None:
     metavar="CONTACT",
     help="Tell at the end why this contact is in each segment or not, in place of the transitions on standard output.",
 )
+@click.option(
+    "--json", "as_json", is_flag=True, help="What --explain tells, as one JSON object, for programs."
+)
 def replay(
-    directory: Path, events: str, until_ms: int | None, output: Path | None, contact: str | None
+    directory: Path,
+    events: str,
+    until_ms: int | None,
+    output: Path | None,
+    contact: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Run events of a file through definitions.
 
     Needs no Kafka and no Redis. Writes the transitions as JSON lines, as the worker would publish them. A record that cannot be taken is told on
     standard error and is no failure.
     """
+    if as_json and contact is None:
+        raise click.UsageError("--json goes with --explain: transitions are JSON lines anyway")
     from rules.catalog import Blueprint
     from rules.errors import DefinitionError
     from rules.loading import load
@@ -149,14 +161,19 @@ def replay(
         _write_lines(write, (encode(transition)[1] for transition in found))
     click.echo(f"{dead} dead letters", err=True)
     if contact is not None:
-        _explain(run, contact, until_ms)
+        _explain(run, contact, until_ms, as_json=as_json)
 
 
-def _explain(run: "Replay", contact_id: str, until_ms: int | None) -> None:
-    from streams.cli.explaining import tell_contact, tell_segment
+def _explain(run: "Replay", contact_id: str, until_ms: int | None, *, as_json: bool) -> None:
+    from streams.cli.explaining import for_programs, tell_contact, tell_segment
     from streams.explain import replayed
 
     view = replayed(run, contact_id, until_ms)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(for_programs(view), indent=2, default=str))
+        return
     tell_contact(view)
     for told in view.segments:
         click.echo()

@@ -81,7 +81,7 @@ def tell_segment(view: "ContactView", told: "SegmentView") -> None:
         click.echo(f"It waits: {printable(told.waits)}.")
     if told.changes_ms is not None:
         click.echo(f"If nothing happens, it {verb}s at {_moment(told.changes_ms)}.")
-    else:
+    elif not told.judged_otherwise:
         click.echo("Time alone changes nothing.")
 
 

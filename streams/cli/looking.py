@@ -55,7 +55,7 @@ async def _view(contact: str, segment: str | None) -> "ContactView":
 
     from rules.errors import DefinitionError
     from rules.loading import load
-    from streams.errors import ConfigurationError, RetryLater
+    from streams.errors import ConfigurationError
     from streams.explain import Explainer
     from streams.settings import ClockSource, load_settings
     from streams.store import StoreUnavailable
@@ -63,7 +63,7 @@ async def _view(contact: str, segment: str | None) -> "ContactView":
 
     settings, _ = load_settings()
     try:
-        definitions = load(settings.definitions)
+        definitions = load(settings.definitions_directory)
     except DefinitionError as error:
         raise ConfigurationError(*map(str, error.findings)) from None
     store = RedisStore(settings.redis.get_secret_value(), settings.group)
@@ -75,10 +75,7 @@ async def _view(contact: str, segment: str | None) -> "ContactView":
             explainer.segment(segment)
         view = await explainer.contact(contact, wall_ms if settings.clock is ClockSource.WALL else None)
     except StoreUnavailable as error:
-        raise RetryLater(
-            f"Redis at {settings.redis_place} cannot be used: {error.detail.rstrip('.')}: "
-            "start one (`segments up`) or set SEGMENTS_REDIS; `segments doctor` tells more"
-        ) from error
+        raise settings.redis_unusable(error.detail) from error
     finally:
         await store.close()
     if segment is None:

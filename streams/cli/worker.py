@@ -39,16 +39,22 @@ def worker() -> None:
     for warning in warnings:
         logger.warning(warning)
     try:
-        definitions = load(settings.definitions)
+        definitions = load(settings.definitions_directory)
     except DefinitionError as error:
         raise _refused([str(finding) for finding in error.findings], 78, as_json=as_json) from None
+    except StreamsError as error:
+        raise _stopped(error, as_json=as_json) from None
     from streams.service import serve  # brings Faust: wrong definitions need not wait for it
 
     try:
         asyncio.run(serve(settings, definitions))
     except StreamsError as error:
-        lines = [f"segments: {line}" for line in str(error).splitlines()]
-        raise _refused(lines, error.exit_code, as_json=as_json) from None
+        raise _stopped(error, as_json=as_json) from None
+
+
+def _stopped(error: StreamsError, *, as_json: bool) -> click.exceptions.Exit:
+    lines = [f"segments: {line}" for line in str(error).splitlines()]
+    return _refused(lines, error.exit_code, as_json=as_json)
 
 
 def _refused(lines: Sequence[str], code: int, *, as_json: bool) -> click.exceptions.Exit:

@@ -61,7 +61,18 @@ class StoreDenied(StoreRefused):
     """Stop: wrong password, or a user that lacks rights."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__(f"Redis denied access: {detail}: check user and password in SEGMENTS_REDIS")
+        super().__init__(
+            f"Redis denied access: {detail.rstrip('.')}: see user and password in SEGMENTS_REDIS, and the user's rights"
+        )
+
+
+class NoSuchDatabase(StoreRefused):
+    """Stop: this Redis has fewer databases."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            f"Redis has no database of that number ({detail}): see SEGMENTS_REDIS, whose last part is the database"
+        )
 
 
 class PartitionMoved(StoreError):

@@ -7,6 +7,7 @@ import redis
 from redis.asyncio import Redis
 
 from streams.store import ContactStore, EvictingStore, StoreDenied, StoreUnavailable, Trouble
+from streams.store.errors import NoSuchDatabase
 from streams.store.keys import PartitionKeys
 from tests.contracts.stores import PARTITION, PREFIX, Owner, opened
 from tests.servers import OwnRedis, own_redis
@@ -67,6 +68,12 @@ async def test_a_wrong_password_stops_the_start(own_server: OwnRedis, changed: r
         with pytest.raises(StoreDenied) as denied:
             await store.open(4)
         assert "wrong" not in str(denied.value).lower().replace("wrongpass", "")
+
+
+async def test_a_database_that_does_not_exist_stops_the_start(own_server: OwnRedis) -> None:
+    async with opened(f"{own_server.url.rsplit('/', 1)[0]}/9999") as store:
+        with pytest.raises(NoSuchDatabase, match="SEGMENTS_REDIS"):
+            await store.open(4)
 
 
 async def test_a_user_without_info_is_served_with_a_warning_and_one_without_writes_is_told(

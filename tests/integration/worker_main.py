@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -11,12 +11,17 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["streams.service", "streams.cli.program", __name__])
 
 
-def worker_process(environment: Mapping[str, str], log: Path) -> ForkServerProcess:
-    """A process, not yet started, that does what `segments worker` does and ends with its exit code."""
-    return _processes.Process(target=_work, args=(dict(environment), log), daemon=True)
+def worker_process(
+    environment: Mapping[str, str], log: Path, first: Callable[[], None] | None = None
+) -> ForkServerProcess:
+    """A process, not yet started, that does what `segments worker` does and ends with its exit code.
+
+    ``first``: a module's function, called in that process before anything else.
+    """
+    return _processes.Process(target=_work, args=(dict(environment), log, first), daemon=True)
 
 
-def _work(environment: dict[str, str], log: Path) -> None:
+def _work(environment: dict[str, str], log: Path, first: Callable[[], None] | None) -> None:
     with log.open("ab", buffering=0) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -24,6 +29,8 @@ def _work(environment: dict[str, str], log: Path) -> None:
     for name in [name for name in os.environ if name.startswith("SEGMENTS_")]:
         del os.environ[name]
     os.environ.update(environment)
+    if first is not None:
+        first()
     from streams.cli.program import run
 
     sys.exit(run(["worker"]))

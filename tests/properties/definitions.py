@@ -148,14 +148,16 @@ few_names = st.one_of(st.sampled_from(("A", "A", "B", "*")), st.just(["A", "B"])
 few_wheres: st.SearchStrategy[Mapping] = st.one_of(st.just({}), st.just({}), st.just({}), wheres)
 steps = st.builds(_merged, st.builds(lambda n: {"did": n}, few_names), few_wheres)
 gaps = st.one_of(st.just({}), windows, windows)
+delays = st.one_of(windows, windows, windows, st.just({"within": "0s"}))
+step_gaps: st.SearchStrategy[Mapping] = st.one_of(st.just({}), delays, delays)
 
 
 @st.composite
 def _sequences(draw: st.DrawFn) -> Mapping:
-    later = draw(st.lists(st.builds(_merged, steps, gaps), max_size=2))
+    later = draw(st.lists(st.builds(_merged, steps, step_gaps), max_size=2))
     sequence: Mapping = {"steps": [draw(steps), *later]}
     if not later or draw(st.booleans()):
-        sequence["then_not"] = {**draw(steps), **draw(windows)}
+        sequence["then_not"] = {**draw(steps), **draw(delays)}
     if draw(st.integers(0, 2)) == 0:
         sequence["by"] = draw(st.sampled_from(PROPERTY_PATHS))
     return {"sequence": {**sequence, **draw(gaps)}}

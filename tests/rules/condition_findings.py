@@ -25,13 +25,13 @@ KEYS: list[Case] = [
     ("{sequence: {steps: [{did: A}, {did: B}], ▸then_no: {did: C}}}", ["unknown_key: `then_not`"]),
     ("{sequence: {steps: [{did: A}, {did: B, ▸at_least: 2}]}}", ["unknown_key: does not go with a step"]),
     ("{sequence: {steps: [{did: A}, {did: B, ▸since: 2026-01-05}]}}", ["unknown_key: with a step"]),
-    ("{sequence: {steps: [{did: A}], then_not: ▸{did: B}}}", ["missing_key: `within`"]),
-    ("{sequence: ▸{by: x}}", ["missing_key: `steps`"]),
+    ("{sequence: {steps: [{did: A}], then_not: ▸{did: B}}}", ["missing_key: `then_not` needs `within`"]),
+    ("{sequence: ▸{by: x}}", ["missing_key: `sequence` needs `steps`"]),
     ("{sequence: {steps: [{did: A}, {did: B, where: {x: {▸contain: z}}}]}}", ["unknown_key: `contains`"]),
-    ("{score: ▸{at_least: 5}}", ["missing_key: `of`"]),
+    ("{score: ▸{at_least: 5}}", ["missing_key: `score` needs `of`"]),
     ("{score: ▸{of: [{points: 1, when: {did: A}}]}}", ["missing_key: a score needs a test"]),
     ("{score: {at_least: 1, of: [▸{points: 1}]}}", ["missing_key: what the points are for"]),
-    ("{score: {at_least: 1, of: [▸{each: {did: A}}]}}", ["missing_key: `points`"]),
+    ("{score: {at_least: 1, of: [▸{each: {did: A}}]}}", ["missing_key: a part of a score needs `points`"]),
     (
         "{score: {at_least: 1, of: [{points: 1, each: {did: A}, ▸when: {did: B}}]}}",
         ["two_kinds: `each` and `when`"],
@@ -45,8 +45,11 @@ KEYS: list[Case] = [
     ("{score: {at_least: 1, of: [{points: 1, ▸whn: {did: B}}]}}", ["unknown_key: did you mean `when`?"]),
     ("{score: {at_least: 1, of: [{points: 1, when: {▸dd: B}}]}}", ["unknown_key: did you mean `did`?"]),
     ("{score: {▸atleast: 1, at_least: 1, of: [{points: 1, when: {did: B}}]}}", ["unknown_key: `at_least`"]),
-    ("{member_of: b, ▸within: 3d}", ["unknown_key: does not go with `member_of`"]),
-    ("{did: A, ▸member_of: b}", ["two_kinds: `did` and `member_of`"]),
+    (
+        "{member_of: ▸b, ▸within: 3d}",
+        ["unknown_segment: no segment b", "unknown_key: does not go with `member_of`"],
+    ),
+    ("{did: A, ▸member_of: ▸b}", ["two_kinds: `did` and `member_of`", "unknown_segment: no segment b"]),
     ("{did: A, sum: t, ▸average: t, at_least: 1}", ["two_measures: `sum` and `average`"]),
     ("{did: A, ▸sum: t}", ["missing_key: `sum` needs a test"]),
     ("{did: A, ▸minimum: t, within: 3d}", ["missing_key: `minimum` needs a test"]),
@@ -113,8 +116,8 @@ TYPES: list[Case] = [
     ("{did: A, between: [2026-01-05, ▸soon]}", ["bad_moment: no moment"]),
     ("{did: A, at_least: ▸'3'}", ["wrong_type: without quotes"]),
     ("{did: A, at_least: ▸true}", ["wrong_type: not true"]),
-    ("{did: A, at_least: ▸.inf}", ["wrong_type: wants a number"]),
-    ("{did: A, at_least: ▸0x10}", ["wrong_type: wants a number"]),
+    ("{did: A, at_least: ▸▸.inf}", ["look_alike: not a number", "wrong_type: wants a number"]),
+    ("{did: A, at_least: ▸▸0x10}", ["look_alike: not a number", "wrong_type: wants a number"]),
     ("{did: A, at_least: ▸1e999}", ["wrong_type: too large"]),
     ("{at_least: ▸1.5, of: [{did: A}, {did: B}]}", ["wrong_type: a whole number"]),
     ("{did: A, where: ▸x}", ["wrong_type: wants a mapping"]),
@@ -158,6 +161,14 @@ NEVER: list[Case] = [
     ("▸{did: A, days: true, at_least: 0}", ["never_fails: can never fail"]),
     ("▸{did: A, days: true, within: 7d, at_least: 9}", ["never_passes: touches 8 dates at most"]),
     ("▸{did: A, days: true, within: 6d, at_most: 7}", ["never_fails: touches 7 dates at most"]),
+    (
+        "▸{did: A, days: true, between: [2026-01-05, 2026-01-08], at_least: 5}",
+        ["never_passes: 4 dates at most"],
+    ),
+    (
+        "▸{did: A, days: true, between: [2026-01-05, 2026-01-08], less_than: 5}",
+        ["never_fails: 4 dates at most"],
+    ),
     ("▸{did: A, days: Europe/Berlin, within: 24d, at_least: 28}", ["never_passes: touches 27 dates"]),
     (
         "{score: ▸{at_least: 31, of: [{points: 10, each: {did: A}, max: 20}, {points: 10, when: {did: B}}]}}",
@@ -233,8 +244,70 @@ LOOK_ALIKES: list[Case] = [
         ["look_alike: No is a text", "look_alike: not false"],
     ),
     ("{trait: a, is: ▸~}", ["look_alike: not null"]),
+    ("{trait: a, is: ▸+5}", ['look_alike: write it like 10 or 0.5, or "+5"']),
+    (
+        "{trait: a, in: [▸.5, ▸1_000, ▸007, ▸0o17, ▸-.Inf, ▸.nan, 1., -0, 1e3, 12:30, 1.2.3, 2026-01-05]}",
+        ["look_alike: not a number"] * 6,
+    ),
     ("{trait: a, exists: ▸▸True}", ["look_alike: write true", "wrong_type: true or false"]),
 ]
+
+SEVERAL: list[Case] = [
+    (
+        "▸{did: A, ▸withn: 3d, at_least: 3, at_most: 2}",
+        ["never_passes: no count is both", "unknown_key: `within`"],
+    ),
+    (
+        "▸{did: A, within: ▸7, at_least: 3, at_most: 2}",
+        ["never_passes: no count is both", "bad_duration: write 7d"],
+    ),
+    (
+        "{did: A, within: 3d, ▸since: 2026-01-05, ▸wher: {x: 1}}",
+        ["time_keys: `within` and `since`", "unknown_key: `where`"],
+    ),
+    (
+        "{did: A, sum: a, ▸average: b, at_least: ▸x}",
+        ["two_measures: `sum` and `average`", "wrong_type: a number"],
+    ),
+    (
+        "{did: A, where: {x: ▸{is: 3, at_least: 5, ▸mtches: v}, z: {▸is: [1]}}}".replace(
+            "{▸is: [1]}", "▸[1]"
+        ),
+        ["never_passes: `is: 3`", "unknown_key: `matches`", "wrong_type: {in: [..]}"],
+    ),
+    (
+        "{not: {any: [▸{did: A, exactly: 1.5, ▸withn: 3d}, ▸x]}}",
+        ["never_passes: exactly: 1.5", "unknown_key: `within`", "wrong_type: write {did: x}"],
+    ),
+    ("{at_least: ▸3, of: [{did: A, ▸withn: 3d}, ▸5]}", ["never_passes: 3 of 2", "unknown_key", "wrong_type"]),
+    (
+        "{sequence: {steps: [{did: A, ▸within: 1h}, {did: B, ▸withn: 3d}]}}",
+        ["first_within: first step", "unknown_key: `within`"],
+    ),
+    (
+        "{score: {at_least: 5, of: [{points: ▸x, each: {did: A}}, {points: 1, each: {did: B}, max: ▸0}], ▸foo: 5}}",
+        ["wrong_type: a number", "bad_max: more than 0", "unknown_key: foo"],
+    ),
+    (
+        f"{{any: [{', '.join(f'{{did: A{n}}}' for n in range(99))}, ▸{{did: B, within: ▸7}}]}}",
+        ["too_many: over 100", "bad_duration: write 7d"],
+    ),
+]
+"""Where some keys cannot be read, the rest is judged all the same."""
+
+MENDED: list[Case] = [
+    ("{did: A, at_least: 0, ▸at_mst: 2}", ["unknown_key: `at_most`"]),
+    ("{did: A, sum: ▸5, less_than: 0}", ["wrong_type: a text"]),
+    ("{did: A, ▸smu: x, within: 3d, days: ▸berlin, at_least: 9}", ["unknown_key: `sum`", "bad_zone: Berlin"]),
+    ("{score: {at_least: 5, of: [▸x, {points: 1, when: {did: B}}]}}", ["wrong_type: a part of a score"]),
+    (
+        "{score: {at_least: 5, of: [{points: 1, ▸whn: {did: B}}, {points: 1, when: {did: B}}], at_most: ▸x}}",
+        ["unknown_key: `when`", "wrong_type: a number"],
+    ),
+    ("{sequence: {steps: [{did: A}], ▸then_no: {did: B}}}", ["unknown_key: `then_not`"]),
+    ("{trait: a, ▸isnt: 5}", ["unknown_key: `is_not`"]),
+]
+"""What only follows from a mistake that is told of is not told of too."""
 
 SOUND: list[str] = [
     "{sequence: {steps: [{did: A}], then_not: {did: '*', within: 1h}}}",

@@ -31,7 +31,7 @@ def test_only_what_json_has_is_no_text(text: str, value: Any) -> None:
 def test_integers_of_any_length_are_read_and_numbers_too_large_for_a_double_are_not() -> None:
     document = read_document(f"[{'9' * 25}, {'9' * 5000}, 1e400, -1e400]".encode())
     assert document.value == [1e25, None, None, None]
-    assert [place for _, place in document.errors] == [(1, 29), (1, 5031), (1, 5038)]
+    assert [place for _, _, place in document.errors] == [(1, 29), (1, 5031), (1, 5038)]
 
 
 def test_an_alias_is_its_anchor_again() -> None:
@@ -100,6 +100,6 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 def places_of_errors(data: bytes) -> list[tuple[int, int]]:
     try:
-        return [place for _, place in read_document(data).errors]
+        return [place for _, _, place in read_document(data).errors]
     except Unreadable as error:
         return [error.place]

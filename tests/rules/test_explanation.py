@@ -69,7 +69,25 @@ def _line(event: str) -> bytes:
         (
             {**C, "exactly": 2, "within": "2d"},
             ["1 Click", "2 Click"],
-            "no Click until Wednesday 2026-01-07 11:00 UTC or 1 more Click",
+            "no Click until Wednesday 2026-01-07 11:00 UTC or 1 more Click before Wednesday 2026-01-07 11:00 UTC",
+        ),
+        ({**C, "at_most": 1, "within": "2d"}, ["0 Other"], "2 Click within 2d"),
+        # Two at once: no moment at which there are exactly two.
+        (
+            {**C, "exactly": 2, "within": "2d"},
+            ["1 Click", "1 Click", "2 Click"],
+            "did Click exactly twice within 2d",
+        ),
+        (
+            {"not": {**C, "at_most": 1, "within": "2d"}},
+            ["1 Click"],
+            "1 more Click before Wednesday 2026-01-07 11:00 UTC",
+        ),
+        ({**C, "since": "2026-01-09"}, ["1 Click"], "1 Click since 2026-01-09"),
+        (
+            {"did_not": "Click", "between": ["2026-01-09", "2026-01-10"]},
+            ["1 Click"],
+            "Click from 2026-01-09 to before 2026-01-10",
         ),
         ({**C, "at_least": 2, "where": {"p": 1}}, ["1 Click 1"], "1 more Click where p is 1"),
         ({"did_not": "Click", "within": "2d"}, ["1 Other"], "Click"),
@@ -78,11 +96,36 @@ def _line(event: str) -> bytes:
             ["1 Click"],
             "no Click until Wednesday 2026-01-07 11:00 UTC",
         ),
+        (
+            {"did_not": "*", "within": "2d"},
+            ["1 Click"],
+            "no event until Wednesday 2026-01-07 11:00 UTC",
+        ),
+        (
+            {"did": "*", "at_least": 3, "within": "2d"},
+            ["1 Click"],
+            "2 more events before Wednesday 2026-01-07 11:00 UTC",
+        ),
         ({"did_not": "Click"}, ["1 Click"], "nothing: that is for good"),
         (
             {**C, "sum": "p", "at_least": 100, "within": "7d"},
             ["1 Click 60.5"],
             "39.5 more p of Click before Monday 2026-01-12 11:00 UTC",
+        ),
+        (
+            {**C, "sum": "p", "at_most": 100, "within": "7d"},
+            ["1 Click 60.5"],
+            "more than 39.5 more p of Click before Monday 2026-01-12 11:00 UTC",
+        ),
+        (
+            {**C, "sum": "p", "at_most": 50, "within": "7d"},
+            ["1 Click 60.5"],
+            "did Click with a sum of p at most 50 within 7d (by itself at Monday 2026-01-12 11:00 UTC)",
+        ),
+        (
+            {"not": {**C, "distinct": "p", "at_least": 1, "within": "7d"}},
+            ["1 Click 1"],
+            "no Click until Monday 2026-01-12 11:00 UTC",
         ),
         ({**C, "sum": "p", "more_than": 100}, ["1 Click 60"], "more than 40 more p of Click"),
         ({**C, "distinct": "p", "at_least": 3}, ["1 Click 60"], "2 more different p of Click"),
@@ -98,7 +141,41 @@ def _line(event: str) -> bytes:
         (
             {"sequence": {"steps": [{"did": "A"}, {"did": "B", "within": "1h"}]}},
             ["1 A"],
-            "A, then B within 1h (1 of 2 steps)",
+            "A, then B within 1h (0 of 2 steps)",
+        ),
+        (
+            {"sequence": {"steps": [{"did": "A"}, {"did": "B", "within": "1d"}, {"did": "C"}]}},
+            ["0 A", "1 A"],
+            "A, then B within 1d, then C (1 of 3 steps, the next by Tuesday 2026-01-06 11:00 UTC)",
+        ),
+        (
+            {"sequence": {"steps": [{"did": "A"}, {"did": "B", "within": "1d"}, {"did": "C"}]}},
+            ["0 A", "1 B"],
+            "A, then B within 1d, then C (2 of 3 steps)",
+        ),
+        (
+            {"sequence": {"steps": [{"did": "A"}], "then_not": {"did": "B", "within": "2d"}}},
+            ["1 A", "2 B"],
+            "A, then no B within 2d (0 of 1 steps)",
+        ),
+        ({"sequence": {"steps": [{"did": "A"}, {"did": "B"}]}}, ["1 A", "2 B"], "nothing: that is for good"),
+        (
+            {"sequence": {"steps": [{"did": "A"}], "then_not": {"did": "B", "within": "1h"}}},
+            ["1 A"],
+            "B, arriving late",
+        ),
+        ({"sample": 0.01}, ["1 Click"], "nothing: that is for good"),
+        ({"known_for": "3h"}, ["1 Click"], "nothing: that is for good"),
+        (
+            {"first": "Click", "property": "p", "is": 2},
+            ["1 Click 1"],
+            "p of the first Click is 2, by an earlier one that arrives late",
+        ),
+        ({"first": "Click", "property": "p", "is": 2}, ["1 Other"], "p of the first Click is 2"),
+        (
+            {"latest": "Click", "property": "p", "is": 1, "within": "2d"},
+            ["1 Click 1"],
+            "no longer: p of the latest Click within 2d is 1 (by itself at Wednesday 2026-01-07 11:00 UTC)",
         ),
         (
             {"sequence": {"steps": [{"did": "A"}], "then_not": {"did": "B", "within": "2d"}}},
@@ -109,6 +186,19 @@ def _line(event: str) -> bytes:
             {"score": {"at_least": 25, "of": [{"points": 10, "each": C}]}},
             ["1 Click"],
             "15 more points of the score",
+        ),
+        (
+            {
+                "score": {
+                    "at_least": 25,
+                    "of": [
+                        {"points": 10, "each": {**C, "within": "2d"}},
+                        {"points": 5, "when": {"did": "A", "within": "1d"}},
+                    ],
+                }
+            },
+            ["1 Click", "2 A"],
+            "10 more points of the score before Tuesday 2026-01-06 12:00 UTC",
         ),
         (
             {"all": [{**C, "at_least": 2}, {"trait": "plan", "is": "pro"}]},
@@ -148,6 +238,20 @@ def test_it_is_said_what_would_turn_it(when: dict[str, Any], events: list[str], 
             None,
         ),
         ({"cooldown": "4d"}, ["1 Click"], None, True, 49),
+        (
+            {"enter_after": "1d"},
+            ["1 Other"],
+            "until its condition has held for 1d: enter_after 1d",
+            False,
+            None,
+        ),
+        (
+            {"exit_after": "2d"},
+            ["1 Click"],
+            "until its condition has not held for 2d: exit_after 2d",
+            True,
+            97,
+        ),
     ],
 )
 def test_a_policy_says_what_it_waits_for_and_until_when(

@@ -1,5 +1,6 @@
 """`segments check`: every refusal and warning has its code, its place, and words that help."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from rules.checker import check
 from rules.errors import DefinitionError, Finding
 from rules.loading import load
-from tests.rules.condition_findings import KEYS, LOOK_ALIKES, NEVER, SOUND, TYPES
+from tests.rules.condition_findings import KEYS, LOOK_ALIKES, MENDED, NEVER, SEVERAL, SOUND, TYPES
 
 HEAD = "segments:\n  - key: a\n    campaign: c\n    when: "
 
@@ -26,7 +27,7 @@ def of_condition(directory: Path, text: str) -> list[Finding]:
 
 @pytest.mark.parametrize(
     ("marked", "expected"),
-    [*KEYS, *TYPES, *NEVER, *LOOK_ALIKES],
+    [*KEYS, *TYPES, *NEVER, *LOOK_ALIKES, *SEVERAL, *MENDED],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_finding_names_its_place_and_what_to_write(
@@ -97,7 +98,7 @@ WHEN = "    campaign: c\n    when: {did: A}\n"
         ("groups: [{key: g, exclusive: []}]\n", ["a.yaml:1:30 empty None"]),
         (
             "groups: [{key: G, exclusive: [a], exlusive: 5}]\n",
-            ["a.yaml:1:16 bad_key None", "a.yaml:1:35 unknown_key None"],
+            ["a.yaml:1:16 bad_key None", "a.yaml:1:31 unknown_segment None", "a.yaml:1:35 unknown_key None"],
         ),
         ("segments: []\nsegmnts: []\n", ["a.yaml:2:1 unknown_key None"]),
         ("segments: [5]\n", ["a.yaml:1:12 wrong_type None"]),
@@ -125,6 +126,17 @@ WHEN = "    campaign: c\n    when: {did: A}\n"
         ),
         ("segments:\n  - key: a\n    when: {did: A}\n", ["a.yaml:2:10 no_campaign a"]),
         ("segments:\n\t- key: a\n", ["a.yaml:2:1 yaml None"]),
+        (
+            f"segments:\n  - key: a\n    key: b\n{WHEN}    <<: {{}}\n    name: !x y\n    owner: 1e999\n    5: 6\n",
+            [
+                "a.yaml:3:5 duplicate_key a",
+                "a.yaml:6:5 yaml a",
+                "a.yaml:7:11 yaml a",
+                "a.yaml:8:12 wrong_type a",
+                "a.yaml:9:5 wrong_type a",
+            ],
+        ),
+        ("segments: []\ngroups: !x []\n", ["a.yaml:2:9 yaml None"]),
         ("segments: []\n---\nsegments: []\n", ["a.yaml:2:1 yaml None"]),
         ("segments: [\n", ["a.yaml:2:1 yaml None"]),
         ("segments: &a [*a]\n", ["a.yaml:1:11 yaml None"]),
@@ -143,6 +155,12 @@ def test_a_file_and_its_segments_are_checked_key_by_key(
 def test_a_file_that_is_not_utf8_is_named_with_the_line_of_the_wrong_byte(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_bytes(b"segments: []\n# caf\xe9\n")
     assert findings(tmp_path) == ["a.yml:2:6 encoding None"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    (tmp_path / "b.yaml").symlink_to(tmp_path / "nothing.yaml")
+    assert findings(tmp_path) == ["a.yaml:1:1 unreadable None", "b.yaml:1:1 unreadable None"]
 
 
 def test_aliases_that_multiply_are_refused(tmp_path: Path) -> None:
@@ -248,6 +266,28 @@ def test_a_segment_that_every_newcomer_matches_is_warned_of(tmp_path: Path, text
         ("▸{any: [{did: A, at_least: 2}, {did: A, at_most: 3}]}", ["always"]),
         ("▸{any: [{trait: a, is: 1}, {trait: a, is_not: 1}]}", ["always"]),
         ("{any: [{trait: a, is: 1}, {trait: a, is: 2}]}", []),
+        (
+            (
+                "▸{all: [{at_least: 2, of: [{did: A}, {did: B}, {did: C}]}, "
+                "{at_least: 2, of: [{did_not: C}, {did_not: B}, {did_not: A}]}]}"
+            ),
+            ["never"],
+        ),
+        (
+            "▸{all: [{did: A, sum: t, at_least: 9, within: 7d}, {not: {did: A, sum: t, at_least: 5, within: 7d}}]}",
+            ["never"],
+        ),
+        (
+            "{all: [{did: A, sum: t, at_least: 9, within: 7d}, {not: {did: A, sum: t, at_least: 5, within: 30d}}]}",
+            [],
+        ),
+        (
+            (
+                "▸{all: [{did: A, distinct: t, at_least: 9, within: 7d}, "
+                "{not: {did: A, distinct: t, at_least: 5, within: 30d}}]}"
+            ),
+            ["never"],
+        ),
         ("{all: [{did: B}, ▸{none: [{did: A}, {not: {did: A}}]}]}", ["never"]),
         ("▸{all: [{did: A}, {all: [{did: B}, {not: {did: A}}]}]}", ["never"]),
         ("{all: [{trait: a, is: 1}, {trait: a, is: 2}]}", []),
@@ -280,6 +320,26 @@ def test_conditions_that_contradict_or_complete_each_other_are_warned_of(
             True,
         ),
         ("{did: A, where: {b: c}}", "{did: A, where: {b: {in: [c]}}}", True),
+        (
+            "{latest: A, property: p, is: 1, where: {b: c}}",
+            "{latest: A, property: p, is: 1, where: {b: {in: [c]}}}",
+            True,
+        ),
+        (
+            "{sequence: {steps: [{did: A, where: {b: c}}, {did: B, within: 1h}]}}",
+            "{sequence: {steps: [{did: [A], where: {b: {in: [c]}}}, {did: B, within: 60m}]}}",
+            True,
+        ),
+        (
+            "{score: {at_least: 10, of: [{points: 10, each: {did: A, where: {b: c}}}]}}",
+            "{score: {more_than: 0, of: [{points: 1, each: {did: A, where: {b: {in: [c]}}}}]}}",
+            True,
+        ),
+        (
+            "{not: {at_least: 2, of: [{did: A}, {did: B}, {did: C}]}}",
+            "{at_least: 2, of: [{did_not: C}, {did_not: B}, {did_not: A}]}",
+            True,
+        ),
         ("{trait: a, is_not: 1}", "{not: {trait: a, in: [1.0]}}", True),
         ("{trait: a, is: 1}", "{trait: a, is: true}", False),
         ("{trait: a, is: 1}", "{trait: a, is: '1'}", False),

@@ -90,6 +90,44 @@ def _findings(folder: Path, text: str) -> list[str]:
                 )
             ],
         ),
+        (
+            ["a: {member_of: b}", "b: {member_of: a}", "c: {member_of: c}", "d: {member_of: x}"],
+            "",
+            [
+                "2:45 cycle: a circle: a -> b -> a (leave one of these conditions out)",
+                "4:45 cycle: a circle: c -> c (leave one of these conditions out)",
+                "5:45 unknown_segment: there is no segment x (name the key of a segment)",
+            ],
+        ),
+        (
+            [
+                "a: {all: [{did: A, withn: 3d}, {not: {member_of: x}}]}",
+                "b: {did: B, member_of: c}",
+                "c: {member_of: b}",
+            ],
+            "",
+            [
+                "2:49 unknown_key: unknown key `withn` (did you mean `within`?)",
+                "2:79 unknown_segment: there is no segment x (name the key of a segment)",
+                (
+                    "3:42 two_kinds: `did` and `member_of` in one condition "
+                    "(keep one of them, or write all: [{did: ..}, {member_of: ..}])"
+                ),
+                "3:53 cycle: a circle: b -> c -> b (leave one of these conditions out)",
+            ],
+        ),
+        (
+            ["a: {did: A}"],
+            "[{key: g, exclusive: [a, x], nmae: 5}, {exclusive: [a]}, {key: a, exclusive: []}]",
+            [
+                "3:34 unknown_segment: there is no segment x (name the key of a segment)",
+                "3:38 unknown_key: unknown key `nmae` (allowed are key, exclusive)",
+                "3:48 missing_key: a group needs `key` (write for example key: hot-buyers)",
+                "3:61 two_groups: a is in the group g already (leave it in one of them)",
+                "3:72 duplicate_key: the key a is a segment's (give it another key)",
+                "3:86 empty: `exclusive` names no segment (name the segments)",
+            ],
+        ),
     ],
 )
 def test_references_and_groups_are_checked(
@@ -101,6 +139,14 @@ def test_references_and_groups_are_checked(
     if expected:
         with pytest.raises(DefinitionError):
             load(tmp_path)
+
+
+def test_segments_may_name_each_other_in_a_long_row(tmp_path: Path) -> None:
+    row = [f"s{number}: {{member_of: s{number + 1}}}" for number in range(1500)]
+    assert _findings(tmp_path, segments_text([*row, "s1500: {did: A}"])) == []
+    (found,) = _findings(tmp_path, segments_text([*row, "s1500: {member_of: s0}"]))
+    assert found.startswith("2:46 cycle: a circle: s0 -> s1 -> ")
+    assert found.endswith(" -> s1500 -> s0 (leave one of these conditions out)")
 
 
 def test_who_names_a_segment_that_is_not_sound_is_not_told_that_it_is_missing(tmp_path: Path) -> None:
@@ -124,6 +170,42 @@ def test_who_names_a_segment_that_is_not_sound_is_not_told_that_it_is_missing(tm
         ("{trait: a, within_last: 3d}", "3d", True),
         ("{latest: A, property: p, is: 1, within: 3d}", "3d", True),
         ("{sequence: {steps: [{did: A}, {did: B}], within: 3d}}", "3d", True),
+        ("{not: {did_not: A, within: 3d}}", "3d", True),
+        ("{not: {did: A, at_most: 2, within: 3d}}", "3d", True),
+        ("{not: {did: A, within: 3d}}", "3d", False),
+        ("{not: {known_for: 3d}}", "3d", True),
+        ("{none: [{did_not: A, within: 3d}, {did_not: B}]}", "3d", True),
+        ("{not: {all: [{did_not: A, within: 3d}, {did_not: B}]}}", "3d", False),
+        (
+            "{not: {at_least: 2, of: [{did_not: A, within: 3d}, {did_not: B, within: 2d}, {did_not: C}]}}",
+            "3d",
+            True,
+        ),
+        (
+            "{not: {at_least: 3, of: [{did_not: A, within: 3d}, {did_not: B, within: 2d}, {did_not: C}]}}",
+            "3d",
+            False,
+        ),
+        ("{score: {at_least: 2, of: [{points: 1, each: {did: A, within: 3d}}]}}", "3d", True),
+        ("{score: {at_least: 2, of: [{points: 1, each: {did: A}}]}}", "3d", False),
+        (
+            (
+                "{score: {at_least: 2, of: [{points: 1, each: {did: A, within: 4d}, max: 1}, "
+                "{points: 1, when: {did: B, within: 3d}}]}}"
+            ),
+            "3d",
+            True,
+        ),
+        (
+            (
+                "{score: {at_least: 2, of: [{points: 1, each: {did: A, within: 4d}}, "
+                "{points: 1, when: {did: B, within: 3d}}]}}"
+            ),
+            "3d",
+            False,
+        ),
+        ("{score: {at_most: 2, of: [{points: 1, each: {did: A, within: 3d}}]}}", "3d", False),
+        ("{score: {at_least: -2, of: [{points: -1, each: {did: A, within: 3d}}]}}", "3d", False),
     ],
 )
 def test_a_policy_that_waits_longer_than_its_condition_lasts_is_warned_of(

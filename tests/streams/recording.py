@@ -64,6 +64,7 @@ class Storage:
 class RecordingLane:
     def __init__(self, storage: Storage, partition: int) -> None:
         self.next_wake_ms: int | None = None
+        self.trouble: Exception | None = None
         self.has_work = False
         self._storage, self._partition = storage, partition
         self._fence = 0
@@ -88,7 +89,12 @@ class RecordingLane:
 
     async def tick(self, clock_ms: int | None) -> None:
         self._storage.ticks[self._partition].append(clock_ms)
-        self.next_wake_ms = None
+        if clock_ms is not None:
+            self.next_wake_ms = None
+        await asyncio.sleep(0.005)  # as long as a store takes
+
+    async def close(self) -> None:
+        """It has nothing of its own."""
 
 
 @asynccontextmanager

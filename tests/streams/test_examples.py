@@ -104,6 +104,12 @@ def test_a_file_of_examples_is_about_the_file_that_it_is_named_for(tmp_path: Pat
     ("example", "finding"),
     [
         ({"steps": [{"members": []}]}, "missing_key: an example needs `name`"),
+        ({"name": "x", "transitions": []}, "missing_key: an example needs `steps`"),
+        ({"name": "x", "steps": [], "transitions": []}, "empty: the list is empty (write at least one step)"),
+        (
+            {"name": "x", "steps": [{"wait": "3 days"}], "transitions": []},
+            'bad_duration: "3 days" is no duration (did you mean 3d?)',
+        ),
         ({"name": "x", "steps": []}, "empty: the list is empty"),
         ({"name": "x", "steps": [{"track": "A"}]}, "missing_key: the example expects nothing"),
         ({"name": "x", "steps": [{}, {"members": []}]}, "no_kind: nothing happens in this step"),
@@ -131,7 +137,7 @@ def test_what_is_wrong_with_an_example_is_found_and_keeps_nobody_from_using_the_
     tmp_path: Path, example: dict[str, Any], finding: str
 ) -> None:
     write(tmp_path, segments=[CLICKER], tests=[example])
-    found = [f"{each.code}: {each.message}" for each in check(tmp_path)]
+    found = [f"{each.code}: {each.message} ({each.hint})" for each in check(tmp_path)]
     assert [each for each in found if each.startswith(finding)], found
     assert load(tmp_path).segments[0].key == "clicker"
 

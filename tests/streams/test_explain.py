@@ -12,6 +12,7 @@ from rules.step import Step
 from streams.explain import Explainer, NotFound
 from streams.intake import home
 from streams.records import encode_record
+from streams.redefinition import META_FIELD, next_epoch
 from streams.registry import bring_into_force
 from streams.store import Commit
 from streams.store.memory import MemoryStore
@@ -39,7 +40,8 @@ class World:
 
     async def started(self, *segments: Segment, at_ms: int) -> None:
         await self.store.open(PARTITIONS)
-        self.step = Step((await bring_into_force(Definitions(segments), self.store, at_ms)).catalog)
+        self.catalog = (await bring_into_force(Definitions(segments), self.store, at_ms)).catalog
+        self.step = Step(self.catalog)
 
     async def happened(self, contact_id: str, *events: tuple[str, int]) -> None:
         contact = Contact(id=contact_id)
@@ -51,7 +53,16 @@ class World:
         partition = home(contact_id, PARTITIONS)
         state = await self.store.take(partition)
         record = encode_record(contact, 1)
-        await self.store.commit(Commit(partition, state.fence, events[-1][1], contacts={contact_id: record}))
+        epoch = next_epoch(state.meta.get(META_FIELD), self.catalog, state.clock_ms)
+        await self.store.commit(
+            Commit(
+                partition,
+                state.fence,
+                events[-1][1],
+                contacts={contact_id: record},
+                meta={META_FIELD: epoch.encode()},
+            )
+        )
 
     async def explainer(self, *segments: Segment) -> Explainer:
         explainer = Explainer(Definitions(segments), self.store)
@@ -70,6 +81,20 @@ async def test_a_membership_says_since_when_and_when_it_ends_by_itself() -> None
     assert told.changes_ms == T0 + 1000 + HOUR
     assert told.needs == "no Order until Thursday 2026-01-01 01:00:01 UTC"
     assert [(leaf.condition, leaf.holds) for leaf in told.leaves] == [("did Order within 1h", True)]
+
+
+async def test_a_definition_that_changed_after_the_worker_started_is_not_in_force() -> None:
+    world = World()
+    await world.started(BUYERS, VIEWERS, at_ms=T0)
+    await world.happened("u1", ("Order", T0))
+    renamed = VIEWERS.model_copy(update={"name": "Those who view"})
+    explainer = await world.explainer(segment("buyers", {"did": "Order", "within": "3h"}), renamed, QUIET)
+    view = await explainer.contact("u1", None)
+    assert {told.segment: told.version for told in view.segments} == {
+        "buyers": None,
+        "quiet": None,
+        "viewers": 1,
+    }
 
 
 async def test_who_enters_by_time_alone_is_told_when() -> None:

@@ -1,5 +1,6 @@
 """Lanes on a store in memory: what survives restarts, failures and new definitions."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -12,12 +13,13 @@ from rules.group import Group
 from rules.segment import Segment
 from streams.intake import home
 from streams.lane import Deployment, Lane
-from streams.observer import Unobserved
+from streams.observer import Observer, Unobserved
 from streams.registry import bring_into_force
 from streams.store import PartitionMoved
 from streams.store.memory import MemoryData, MemoryStore
 from streams.topics import TopicNames
 from tests.streams.in_memory import FedRecord, InMemoryTopics
+from tests.streams.recording import until
 
 PARTITIONS = 4
 DAY_MS = 86_400_000
@@ -44,6 +46,7 @@ class World:
         groups: Sequence[dict[str, Any]] = (),
         partition: int = 0,
         cached_contacts: int = 1000,
+        observer: Observer | None = None,
     ) -> Lane:
         store = MemoryStore(self.data)
         await store.open(PARTITIONS)
@@ -63,7 +66,7 @@ class World:
                 publisher=self.topics,
                 topics=NAMES,
                 partitions=PARTITIONS,
-                observer=Unobserved(),
+                observer=observer or Unobserved(),
                 wall_ms=lambda: START_MS + 1000 * DAY_MS,
                 cached_contacts=cached_contacts,
                 chunk=2,
@@ -226,6 +229,40 @@ async def test_records_of_both_topics_are_taken_in_the_order_of_received_times()
         (OTHER, "buyer", True, at(DAY_MS + 6), "event"),
     ]
     assert await (await world.lane(BUYER)).start() == {"events": 2, NAMES.by_contact: 2}
+
+
+async def test_a_lane_that_cannot_publish_says_what_it_waits_for_until_it_can() -> None:
+    world = World()
+    lane = await world.lane(BUYER)
+    world.topics.fail = [0, 0, 0]
+    handling = asyncio.create_task(lane.handle({"events": world.records((USER, "Order Completed", 0))}))
+    await until(lambda: lane.trouble is not None)
+    assert str(lane.trouble) == "told to fail"
+    await handling
+    assert lane.trouble is None
+
+
+class _CountsLate(Unobserved):
+    records = 0
+
+    def late(self, partition: int, records: int) -> None:
+        self.records += records
+
+
+async def test_records_are_late_behind_a_clock_that_time_has_moved_or_far_behind_one_that_records_have() -> (
+    None
+):
+    """What time has passed a record's moment for may have moved its contact, as a replay would not."""
+    world, late = World(), _CountsLate()
+    lane = await world.lane(BUYER, observer=late)
+    await lane.handle({"events": world.records((USER, "Order Completed", 0))})
+    await lane.tick(START_MS + DAY_MS + 10)
+    await lane.handle({"events": world.records((OTHER, "A", DAY_MS + 10), (OTHER, "A", DAY_MS + 9))})
+    assert late.records == 1
+    await lane.handle({"events": world.records((OTHER, "A", DAY_MS + 999), (OTHER, "A", DAY_MS + 499))})
+    assert late.records == 1
+    await lane.handle({"events": world.records((OTHER, "A", DAY_MS + 498))})
+    assert late.records == 2
 
 
 async def test_a_new_segment_is_judged_for_contacts_that_were_there_before() -> None:

@@ -127,18 +127,29 @@ def test_published_transitions_count_by_segment_direction_and_reason_with_how_lo
     assert value(metrics, "wake_lateness_seconds_sum") == pytest.approx(0.7)
 
 
-def test_what_fails_is_counted_and_makes_the_worker_unready_until_it_works_again() -> None:
+def test_what_fails_is_counted_and_makes_the_worker_unready_until_it_works_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "streams.meter")
     metrics, progress = Metrics(), Progress()
     progress.report({})
     meter = Meter(metrics, progress, lambda: NOW_MS)
     meter.retrying(2, StoreUnavailable(Trouble.TIMEOUT, "no answer"))
+    meter.retrying(3, StoreUnavailable(Trouble.TIMEOUT, "no answer"))
     meter.retrying(2, OSError("no broker"))
+    said = [record.getMessage() for record in caplog.records]
+    assert [message.partition(":")[0] for message in said] == [
+        "partition 2 waits for Redis", "partition 2 waits for Kafka",
+    ]  # fmt: skip
     assert value(metrics, "retries_total", partition="2", system="redis") == 1
     assert value(metrics, "retries_total", partition="2", system="kafka") == 1
     assert [problem["system"] for problem in progress.ready().body["problems"]] == ["redis", "kafka"]
     meter.woke(2, 10, Work(NOW_MS))
     meter.published(2, Work(NOW_MS))
     assert progress.ready().ok
+    assert [record.getMessage() for record in caplog.records[2:]] == [
+        "Redis does its part again", "Kafka does its part again",
+    ]  # fmt: skip
     assert value(metrics, "wakes_total") == 10
 
 

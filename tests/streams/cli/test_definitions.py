@@ -158,6 +158,14 @@ class TestReplay:
         assert run([*arguments, "u1", "--output", "out.jsonl", "--until", "2026-01-06"]) == 0
         assert capfd.readouterr().out.startswith("u1 is in 0 of 1 segments\n")
         assert len(told((tmp_path / "out.jsonl").read_text())) == 2
+        assert run([*arguments, "u1", "--json"]) == 0
+        [view] = json.loads(capfd.readouterr().out)["segments"]
+        assert (view["member"], view["needs"]) == (
+            True,
+            "no Order Completed until Monday 2026-01-05 11:00 UTC",
+        )
+        assert run(["replay", "--segments", "segments", "--events", "e.jsonl", "--json"]) == 2
+        assert "--json goes with --explain" in capfd.readouterr().err
         assert run([*arguments, "u11"]) == 1
         assert "did you mean 'u1'?" in capfd.readouterr().err
 

@@ -370,7 +370,7 @@ def test_a_worker_with_wrong_definitions_tells_them_and_is_exit_code_78(tmp_path
 def test_a_worker_that_logs_json_tells_them_as_json(tmp_path: Path) -> None:
     done = segments("worker", cwd=tmp_path, LOG_FORMAT="json")
     assert done.returncode == 78
-    assert "segments: error: the directory does not exist" in json.loads(done.stderr)["message"]
+    assert "SEGMENTS_DEFINITIONS='segments': there is no such directory" in json.loads(done.stderr)["message"]
 
 
 def test_a_taken_metrics_port_is_one_line_and_exit_code_78(world: World, kafka: str) -> None:
@@ -379,3 +379,11 @@ def test_a_taken_metrics_port_is_one_line_and_exit_code_78(world: World, kafka: 
     assert done.returncode == 78
     assert f"SEGMENTS_METRICS_PORT={port} is taken" in done.stderr.decode().splitlines()[-1]
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["worker"], ["explain", "u1"]])
+def test_definitions_that_are_not_there_name_the_setting(tmp_path: Path, arguments: list[str]) -> None:
+    done = segments(*arguments, cwd=tmp_path, DEFINITIONS="nowhere")
+    assert done.returncode == 78
+    assert done.stderr.startswith(b"segments: SEGMENTS_DEFINITIONS='nowhere': there is no such directory")
+    assert done.stderr.count(b"\n") == 1
