@@ -13,6 +13,7 @@ from rules.numbering import Numbering
 from rules.program import LeafProgram, Program
 from streams.errors import StreamsError
 from streams.intake import home
+from streams.lane import REBUILD_FIELD
 from streams.records import decode_record
 from streams.redefinition import META_FIELD, followed
 from streams.registry import remembered_since_ms
@@ -90,6 +91,10 @@ class Explainer:
         where it does not. Raises NotFound."""
         contact, partition = await self._load(contact_id)
         state = await self._store.peek(partition)
+        if state.meta.get(REBUILD_FIELD):
+            raise NotFound(
+                "the state is being rebuilt: ask again when `segments rebuild` is done; if it was broken off, run it again"
+            )
         as_of_ms = max(
             moment for moment in (contact.now_ms, state.clock_ms, wall_ms, 0) if moment is not None
         )

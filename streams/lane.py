@@ -16,6 +16,7 @@ from rules.catalog import Catalog
 from rules.event import Event
 from rules.step import Step
 from streams.contacts import Contacts, Work, memberships
+from streams.errors import PartitionStopped
 from streams.intake import Intake, Record, together
 from streams.observer import Observer
 from streams.outbox import Entry, Output, Publisher, PublishFailed, decode_entry, encode_entry, unpublished
@@ -25,6 +26,8 @@ from streams.topics import TopicNames
 from streams.wire import encode
 
 FORWARDED_FIELD = "forwarded"
+REBUILD_FIELD = "rebuild"
+"""Set, and not empty, from when a rebuild has dropped a partition's state until it has made it anew."""
 NO_CLOCK_MS = -62_135_596_800_001
 """The clock of a partition from which nothing has been taken: before the first moment of the year 1."""
 
@@ -207,6 +210,14 @@ class Lane:
         if cursor == 0:
             self._contacts.changes_done()
 
+    def _check_ready(self, meta: Mapping[str, bytes]) -> None:
+        """Raises PartitionStopped while the stored state is only a part of what it has to be."""
+        if meta.get(REBUILD_FIELD):
+            raise PartitionStopped(
+                self.partition,
+                "its state is being rebuilt: wait until `segments rebuild` is done; if it was broken off, run it again",
+            )
+
     async def _publish_left_over(self, outbox: Sequence[tuple[int, bytes]]) -> None:
         """Publishes what an earlier owner committed and may not have published."""
         topics = self._on.topics
@@ -320,7 +331,10 @@ class Lane:
 
     async def _begin(self) -> None:
         on = self._on
+        # Taking it would end a rebuild that is at work.
+        self._check_ready((await self._persist(lambda: on.store.peek(self.partition))).meta)
         state = await self._persist(lambda: on.store.take(self.partition))
+        self._check_ready(state.meta)
         self._fence, self._offsets = state.fence, dict(state.offsets)
         self.clock_ms = max(self.clock_ms, NO_CLOCK_MS if state.clock_ms is None else state.clock_ms)
         self.next_wake_ms = state.next_wake_ms

@@ -39,8 +39,8 @@ class _Script:
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
 
 
-_COMMIT, _ENROL, _REGISTER, _SIZES, _TAKE = (
-    _Script(name) for name in ("commit", "enrol", "register", "sizes", "take")
+_COMMIT, _ENROL, _FORGET, _REGISTER, _SIZES, _TAKE = (
+    _Script(name) for name in ("commit", "enrol", "forget", "register", "sizes", "take")
 )
 
 
@@ -128,6 +128,15 @@ class RedisStore:
         versions = _pairs(await self._observed("register", call))
         return {segment.decode(): int(version) for segment, version in versions}
 
+    async def raise_versions(self, versions: dict[str, int]) -> None:
+        stored = await self.versions()
+        later = {key: version for key, version in versions.items() if version > stored.get(key, 0)}
+        if later:
+            fields: list[_Argument] = []
+            for key, version in later.items():
+                fields += (f"version:{key}", version)
+            await self._observed("register", self._ask("HSET", keys.definitions(self._prefix), *fields))
+
     async def enrol(
         self, kind: str, names: Sequence[str], now_ms: int, *, keep_others: bool
     ) -> dict[str, Enrolled]:
@@ -170,6 +179,16 @@ class RedisStore:
             outbox=list(enumerate(outbox, start=int(newest) - len(outbox) + 1)),
             meta={name.decode(): value for name, value in _pairs(meta)},
             next_wake_ms=_ms(wake[1]) if wake else None,
+        )
+
+    async def forget(self, partition: int, segments: Sequence[str], meta: dict[str, bytes]) -> None:
+        at = self._keys(partition)
+        names = [at.state, at.meta, at.offsets, at.counts, at.contacts, at.wakes, at.outbox]
+        fields: list[_Argument] = []
+        for pair in meta.items():
+            fields += pair
+        await self._observed(
+            "forget", self._run(_FORGET, [*names, *map(at.members, dict.fromkeys(segments))], fields)
         )
 
     async def load(self, partition: int, ids: Sequence[str]) -> list[bytes | None]:
