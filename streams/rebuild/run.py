@@ -196,6 +196,7 @@ class Rebuild:
         if heard.reached_ms is not None:
             await lane.reach(heard.reached_ms)
         await self._check_numbers(deployment)
+        await self._numbers([segment.key for segment in self._definitions.segments])
         await lane.settle(self._key_of, versions)
         done.published += lane.published
         done.corrected += lane.corrected
