@@ -128,6 +128,11 @@ class DrivenLane:
             self._deployment = replace(self._deployment, catalog=catalog)
         self.lane = Lane(PARTITION, self._deployment)
 
+    def use(self, catalog: Catalog, store: ContactStore) -> None:
+        """Goes on with another store: what the one before held is lost."""
+        self._deployment = replace(self._deployment, catalog=catalog, store=store)
+        self.restart()
+
     async def handle(self, records: Sequence[KafkaRecord]) -> None:
         await self.lane.handle({TOPICS.events: records})
 
