@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -12,39 +9,42 @@ from typing import Any
 
 import pytest
 import redis
+from kafka import KafkaAdminClient, TopicPartition
 
 from tests.integration.conftest import Install
 from tests.integration.history import Sent, history
 from tests.integration.installation import Installation, WorkerProcess, assert_came_true, outcome
+from tests.integration.worker_main import worker_process
 
 EVENTS = 6000
 
 
-def _start(installation: Installation, worker: WorkerProcess, *arguments: str) -> subprocess.Popen[bytes]:
-    """`segments rebuild` with the settings of a worker."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SEGMENTS_")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "streams.cli", "rebuild", *arguments],
-        env=kept | worker.environment,
-        cwd=installation.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+class Rebuilding:
+    """`segments rebuild` in a process of its own, with the settings of a worker."""
+
+    def __init__(self, installation: Installation, worker: WorkerProcess, *arguments: str) -> None:
+        self._log = installation.folder / "rebuild.log"
+        self._log.write_bytes(b"")
+        self.process = worker_process(worker.environment, self._log, ["rebuild", *arguments])
+        self.process.start()
+
+    async def end(self) -> tuple[int | None, str]:
+        """Exit code, and all that it said."""
+        await asyncio.to_thread(self.process.join, 60)
+        return self.process.exitcode, self._log.read_text()
 
 
 async def _rebuild(installation: Installation, worker: WorkerProcess) -> dict[str, Any]:
     """Waits until the group has missed workers that were killed, and rebuilds."""
     until = time.monotonic() + 30
     while True:
-        process = _start(installation, worker, "--yes", "--json")
-        out, err = await asyncio.to_thread(process.communicate, None, 60)
-        if b"in the group" not in err or time.monotonic() > until:
+        code, said = await Rebuilding(installation, worker, "--yes", "--json").end()
+        if "in the group" not in said or time.monotonic() > until:
             break
-        assert process.returncode == 1
-        await asyncio.sleep(1)
-    assert process.returncode == 0, err.decode()
-    found: dict[str, Any] = json.loads(out)
+        assert code == 1
+        await asyncio.sleep(0.5)
+    assert code == 0, said
+    found: dict[str, Any] = json.loads(said.splitlines()[-1])
     return found
 
 
@@ -153,7 +153,7 @@ async def test_definitions_that_changed_meanwhile_bring_consumers_into_line(
             members[segment].add(contact)
     expected = outcome(sent, folder)
     assert members == {key: found for key, found in expected.members.items() if found}
-    assert installation.members() | {} == expected.members
+    assert installation.members() == expected.members
 
 
 async def _published(installation: Installation) -> dict[tuple[str, str], list[dict[str, Any]]]:
@@ -180,22 +180,20 @@ async def test_one_that_is_killed_keeps_workers_away_and_can_be_run_again(instal
     worker.stop()
     await installation.produce(usual[len(usual) // 2 :], at_once=500)
     before = sum((await installation.ends(installation.topics.transitions)).values())
-    process = _start(installation, worker, "--yes")
+    broken_off = Rebuilding(installation, worker, "--yes")
     await _until_published(installation, before)
-    process.kill()
-    process.communicate()
+    broken_off.process.kill()
+    await broken_off.end()
     worker.start()
     until = time.monotonic() + 30
     while "its state is being rebuilt" not in worker.said():
         assert time.monotonic() < until, worker.said()
         await asyncio.sleep(0.1)
-    process = _start(installation, worker, "--yes")
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, b"a worker runs in the group" in err) == (1, True)
+    code, said = await Rebuilding(installation, worker, "--yes").end()
+    assert (code, "a worker runs in the group" in said) == (1, True)
     worker.stop()
-    process = _start(installation, worker)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, b"say so with --yes" in err) == (2, True)
+    code, said = await Rebuilding(installation, worker).end()
+    assert (code, "say so with --yes" in said) == (2, True)
     await _rebuild(installation, worker)
     worker.start()
     await installation.produce(last)
@@ -208,3 +206,71 @@ async def _until_published(installation: Installation, more_than: int) -> None:
     until = time.monotonic() + 30
     while sum((await installation.ends(installation.topics.transitions)).values()) <= more_than:
         assert time.monotonic() < until, "it publishes nothing"
+
+
+@pytest.mark.timeout(120)
+async def test_what_time_did_is_not_undone_and_not_repeated(install: Install, tmp_path: Path) -> None:
+    """With the wall clock, which has gone on beyond the last event."""
+    folder = _define(
+        tmp_path / "definitions",
+        _segment("awake", {"did": "Seen", "within": "1s"}),
+        _segment("regulars", {"did": "Seen", "within": "1h", "at_least": 2}),
+    )
+    installation = install(clock="wall", segments=folder)
+    worker = installation.worker()
+    worker.start()
+    sent = [_seen(f"c{number}", number) for number in range(40)]
+    await installation.produce(sent)
+    await _until_published(installation, 2 * len(sent) - 1)
+    worker.stop()
+    _lose_redis(installation)
+    done = await _rebuild(installation, worker)
+    assert (done["published"], done["corrected"]) == (0, 0)
+    again = [_seen(f"c{number}", 100 + number) for number in range(30)]
+    await installation.produce(again)
+    worker.start()
+    await _until_published(installation, 2 * len(sent) + 3 * len(again) - 1)
+    worker.stop()
+    # The first ones left in between, which a file says by its records alone.
+    expected = outcome([*sent, *again, _seen("c39", 200, again[-1].received_ms + 1001)], folder)
+    expected.transitions.pop(b"c39")
+    published: dict[bytes, list[bytes]] = defaultdict(list)
+    for record in await installation.read(installation.topics.transitions):
+        published[record.key].append(record.value)
+    del published[b"c39"]
+    assert published == {key: [value for value, _ in found] for key, found in expected.transitions.items()}
+
+
+def _seen(contact: str, number: int, received_ms: int | None = None) -> Sent:
+    said = {"type": "track", "event": "Seen", "userId": contact, "messageId": f"m{number}"}
+    now_ms = time.time_ns() // 1_000_000
+    return Sent(contact.encode(), json.dumps(said).encode(), now_ms if received_ms is None else received_ms)
+
+
+async def test_it_says_which_events_are_gone_and_counts_from_there(install: Install, tmp_path: Path) -> None:
+    folder = _define(
+        tmp_path / "definitions",
+        _segment("twice", {"did": "Seen", "at_least": 2}),
+        _segment("ever", {"did": "Seen"}),
+    )
+    installation = install(segments=folder)
+    worker = installation.worker()
+    worker.start()
+    contacts = [f"c{number}" for number in range(20)]
+    await installation.produce(_seen(contact, number) for number, contact in enumerate(contacts))
+    await installation.drained()
+    ends = await installation.ends(installation.topics.events)
+    await installation.produce(_seen(contact, 100 + number) for number, contact in enumerate(contacts))
+    await installation.drained()
+    worker.stop()
+    admin = KafkaAdminClient(bootstrap_servers=installation.kafka)
+    admin.delete_records({TopicPartition(installation.topics.events, n): end for n, end in ends.items()})
+    admin.close()
+    done = await _rebuild(installation, worker)
+    assert {gap["partition"]: gap["first_offset"] for gap in done["gaps"]} == ends
+    assert all(gap["first_received_ms"] for gap in done["gaps"])
+    # As far as can be told now, nobody was seen twice.
+    assert (done["heard"], done["published"], done["corrected"]) == (40, 20, 20)
+    assert installation.members() == {"ever": set(contacts), "twice": set()}
+    for (_, segment), transitions in (await _published(installation)).items():
+        assert len(transitions) == (2 if segment == "twice" else 1)

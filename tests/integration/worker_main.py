@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -11,12 +11,15 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["streams.service", "streams.cli.program", __name__])
 
 
-def worker_process(environment: Mapping[str, str], log: Path) -> ForkServerProcess:
-    """A process, not yet started, that does what `segments worker` does and ends with its exit code."""
-    return _processes.Process(target=_work, args=(dict(environment), log), daemon=True)
+def worker_process(
+    environment: Mapping[str, str], log: Path, arguments: Sequence[str] = ("worker",)
+) -> ForkServerProcess:
+    """A process, not yet started, that does what `segments worker`, or another command, does and ends with its exit
+    code."""
+    return _processes.Process(target=_work, args=(dict(environment), log, list(arguments)), daemon=True)
 
 
-def _work(environment: dict[str, str], log: Path) -> None:
+def _work(environment: dict[str, str], log: Path, arguments: list[str]) -> None:
     with log.open("ab", buffering=0) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -26,4 +29,4 @@ def _work(environment: dict[str, str], log: Path) -> None:
     os.environ.update(environment)
     from streams.cli.program import run
 
-    sys.exit(run(["worker"]))
+    sys.exit(run(arguments))
