@@ -80,17 +80,19 @@ class _Pace:
 
     def __init__(self, line: ProgressLine) -> None:
         self._line, self._step, self._began = line, "", 0.0
+        self._trouble: str | None = None
 
     def show(self, done: "Done") -> None:
         if done.step != self._step:
             self._step, self._began = done.step, time.monotonic()
+        if done.trouble != self._trouble:
+            self._trouble = done.trouble
+            self._line.say(f"waits, and tries again: {done.trouble}" if done.trouble else "it works again")
         if not self._line.is_due:
             return
         per_s = done.records / max(time.monotonic() - self._began, 0.001)
         text = f"{done.step}: {done.records:,} of {done.total:,} records, {per_s:,.0f}/s"
-        if done.trouble is not None:
-            text += f"; waiting: {done.trouble}"
-        elif per_s:
+        if per_s:
             text += f", {_for_people(max(done.total - done.records, 0) / per_s)} left"
         self._line.show(text)
 

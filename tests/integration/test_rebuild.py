@@ -11,6 +11,7 @@ import pytest
 import redis
 from kafka import KafkaAdminClient, TopicPartition
 
+from streams.lane import REBUILD_FIELD
 from tests.integration.conftest import Install
 from tests.integration.history import Sent, history
 from tests.integration.installation import Installation, WorkerProcess, assert_came_true, outcome
@@ -171,19 +172,20 @@ async def _published(installation: Installation) -> dict[tuple[str, str], list[d
 @pytest.mark.timeout(180)
 async def test_one_that_is_killed_keeps_workers_away_and_can_be_run_again(install: Install) -> None:
     installation = install()
-    sent = history(13, EVENTS // 2, installation.partitions)
+    sent = history(13, EVENTS, installation.partitions)
     usual, last = sent[: -installation.partitions], sent[-installation.partitions :]
     worker = installation.worker()
     worker.start()
-    await installation.produce(usual[: len(usual) // 2], at_once=500)
+    await installation.produce(usual[:1000], at_once=500)
     await installation.drained()
     worker.stop()
-    await installation.produce(usual[len(usual) // 2 :], at_once=500)
-    before = sum((await installation.ends(installation.topics.transitions)).values())
+    await installation.produce(usual[1000:], at_once=500)
+    _lose_redis(installation)
     broken_off = Rebuilding(installation, worker, "--yes")
-    await _until_published(installation, before)
+    await installation.until_taken(EVENTS // 3)
     broken_off.process.kill()
     await broken_off.end()
+    assert any(state.meta.get(REBUILD_FIELD) for state in await installation.states()), "it was done before"
     worker.start()
     until = time.monotonic() + 30
     while "its state is being rebuilt" not in worker.said():
@@ -194,12 +196,24 @@ async def test_one_that_is_killed_keeps_workers_away_and_can_be_run_again(instal
     worker.stop()
     code, said = await Rebuilding(installation, worker).end()
     assert (code, "say so with --yes" in said) == (2, True)
-    await _rebuild(installation, worker)
+    whole = Rebuilding(installation, worker, "--yes")
+    await _until_marked(installation)
+    # It waits, and goes on by itself when all is made anew.
     worker.start()
+    code, said = await whole.end()
+    assert code == 0, said
     await installation.produce(last)
     await installation.drained()
     worker.stop()
     await assert_came_true(installation, outcome(sent))
+
+
+async def _until_marked(installation: Installation) -> None:
+    until = time.monotonic() + 30
+    while not all(
+        state.meta.get(REBUILD_FIELD) and not state.offsets for state in await installation.states()
+    ):
+        assert time.monotonic() < until, "it does not begin"
 
 
 async def _until_published(installation: Installation, more_than: int) -> None:
@@ -274,3 +288,27 @@ async def test_it_says_which_events_are_gone_and_counts_from_there(install: Inst
     assert installation.members() == {"ever": set(contacts), "twice": set()}
     for (_, segment), transitions in (await _published(installation)).items():
         assert len(transitions) == (2 if segment == "twice" else 1)
+
+
+async def test_what_came_from_the_future_stays_a_dead_letter_when_its_moment_has_come(
+    install: Install, tmp_path: Path
+) -> None:
+    folder = _define(tmp_path / "definitions", _segment("ever", {"did": "Seen"}))
+    installation = install(segments=folder)
+    worker = installation.worker(max_future_skew="1s")
+    worker.start()
+    early = _seen("early", 1, time.time_ns() // 1_000_000 + 30_000)
+    await installation.produce([_seen("first", 0), early])
+    await installation.drained()
+    worker.stop()
+    _lose_redis(installation)
+    worker = installation.worker(max_future_skew="1m")
+    assert (await _rebuild(installation, worker))["published"] == 0
+    worker.start()
+    await installation.produce([_seen("last", 2)])
+    await installation.drained()
+    worker.stop()
+    assert installation.members() == {"ever": {"first", "last"}}
+    (buried,) = await installation.read(installation.topics.dead_letters)
+    assert dict(buried.headers)["reason"] == b"future_received"
+    assert await installation.unpublished() == []
