@@ -108,7 +108,7 @@ class DrivenLane:
         chunk: int = 500,
     ) -> None:
         self.topics = topics or KeptTopics()
-        self._deployment = Deployment(
+        self.deployment = Deployment(
             catalog=catalog,
             store=store,
             publisher=self.topics,
@@ -120,17 +120,21 @@ class DrivenLane:
             cached_contacts=cached_contacts,
             chunk=chunk,
         )
-        self.lane = Lane(PARTITION, self._deployment)
+        self.lane = Lane(PARTITION, self.deployment)
+
+    @property
+    def store(self) -> ContactStore:
+        return self.deployment.store
 
     def restart(self, catalog: Catalog | None = None) -> None:
         """Leaves all that is not stored behind, as a killed worker does; goes on by these definitions, if given."""
         if catalog is not None:
-            self._deployment = replace(self._deployment, catalog=catalog)
-        self.lane = Lane(PARTITION, self._deployment)
+            self.deployment = replace(self.deployment, catalog=catalog)
+        self.lane = Lane(PARTITION, self.deployment)
 
     def use(self, catalog: Catalog, store: ContactStore) -> None:
         """Goes on with another store: what the one before held is lost."""
-        self._deployment = replace(self._deployment, catalog=catalog, store=store)
+        self.deployment = replace(self.deployment, catalog=catalog, store=store)
         self.restart()
 
     async def handle(self, records: Sequence[KafkaRecord]) -> None:

@@ -36,7 +36,7 @@ class RebuiltLane(DrivenLane):
         """As ``streams.rebuild.run`` does for a partition."""
         self.use(catalog, store)
         key_of = {each.number: key for key, each in (await store.enrolled("segments")).items()}
-        lane = RebuildLane(PARTITION, self._deployment, self._arrived())
+        lane = RebuildLane(PARTITION, self.deployment, self._arrived())
         await lane.start()
         published = [transition_of(output.value) for output in self.topics.records.get(PLACE, [])]
         missing = {each.segment for each in published} - set(key_of.values())
