@@ -92,7 +92,7 @@ class _Pace:
             return
         per_s = done.records / max(time.monotonic() - self._began, 0.001)
         text = f"{done.step}: {done.records:,} of {done.total:,} records, {per_s:,.0f}/s"
-        if per_s:
+        if per_s and done.total:
             text += f", {_for_people(max(done.total - done.records, 0) / per_s)} left"
         self._line.show(text)
 
@@ -119,8 +119,10 @@ def _tell(done: "Done", took_s: float) -> None:
             f"{plural(done.unreadable, 'record')} among the transitions could not be read, and counted for nothing",
             err=True,
         )
+    news = f"published {done.published:,} more" if done.published else "none was missing"
+    if done.corrected:
+        news += f", {done.corrected:,} of them to put right what they had"
     click.echo(
         f"Rebuilt {plural(done.partitions, 'partition')} from {plural(done.events, 'record')} in {took_s:.1f} s. "
-        f"Consumers had {plural(done.heard, 'transition')}; published {done.published:,} more, "
-        f"{done.corrected:,} of them to put right what they had."
+        f"Consumers had {plural(done.heard, 'transition')}; {news}."
     )

@@ -77,8 +77,7 @@ class Rebuild:
         await self._store.raise_versions(versions)
         deployment = await self._deployment()
         what_followed = await self._follow()
-        done.step, done.records = "Taking the events", 0
-        done.total = await self._count(self._names.sources)
+        self._begin("Taking the events", await self._count(self._names.sources))
         await self._each(
             lambda number: self._take(number, deployment, heard[number], what_followed[number], versions)
         )
@@ -130,7 +129,7 @@ class Rebuild:
     async def _hear(self, deployment: Deployment) -> dict[int, Heard]:
         """What consumers have heard, partition by partition, into the contacts' records."""
         done, topic = self.done, self._names.transitions
-        done.step, done.records, done.total = "Reading what was published", 0, await self._count([topic])
+        self._begin("Reading what was published", await self._count([topic]))
         heard: dict[int, Heard] = {}
 
         async def one(number: int) -> None:
@@ -157,11 +156,11 @@ class Rebuild:
 
     async def _follow(self) -> dict[int, Followed]:
         """What has followed from each partition's records, besides transitions."""
-        done, names, every = self.done, self._names, range(self.done.partitions)
+        names, every = self._names, range(self.done.partitions)
         topics = (names.by_contact, names.dead_letters)
         places = [(topic, number) for topic in topics for number in every]
         async with opened(self._connection, places) as log:
-            done.step, done.records, done.total = "Reading what was sent on", 0, log.records
+            self._begin("Reading what was sent on", log.records)
             found = await followed(log, names.by_contact, self._count_on)
         for number in every:
             found[number].arrived.done = {
@@ -231,6 +230,10 @@ class Rebuild:
         every = range(self.done.partitions)
         async with opened(self._connection, [(topic, n) for topic in topics for n in every]) as log:
             return log.records
+
+    def _begin(self, step: str, total: int) -> None:
+        self.done.step, self.done.total, self.done.records = step, total, 0
+        self._told(self.done)
 
     def _count_on(self, records: int) -> None:
         self.done.records += records
