@@ -1,6 +1,6 @@
 # `make` lists the targets. Every target that needs the virtual environment makes it first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs bench bench-rules bench-state check lint format types imports shell hooks lock wheel clean
+.PHONY: help setup demo test docs bench bench-rules bench-state faults check lint format types imports shell audit hooks lock wheel clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
@@ -29,6 +29,9 @@ bench-rules: setup ## What an event costs the rules: by number of segments, and 
 bench-state: setup ## Bytes a contact by kind of condition, up to a million events (ARGS="--events 1000000")
 	@$(BIN)/python -m tests.benchmarks.state_size $(ARGS)
 
+faults: setup ## Kill, pause and cut off workers, Kafka and Redis; then count every transition (ARGS="--help" for options)
+	@$(BIN)/python -m tests.faults $(ARGS)
+
 check: lint types imports shell ## All the static checks
 
 lint: setup ## Style and mistakes (ruff), and whether all is formatted
@@ -48,6 +51,9 @@ imports: setup ## Who may import whom (import-linter)
 shell: setup ## Shell scripts (shellcheck)
 	@$(BIN)/shellcheck .ci/run scripts/*.sh deploy/*.sh
 
+audit: setup ## Known vulnerabilities of the locked packages (pip-audit, in an environment of its own)
+	@.venv/bin/python .ci/audit.py
+
 hooks: setup ## Run the checks before each commit (pre-commit, from .venv)
 	@$(BIN)/pre-commit install
 
@@ -57,6 +63,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 lock: setup ## Resolve the lock files again after a change of pyproject.toml (UPGRADE=1: to the newest)
 	@$(LOCK) --group dev pyproject.toml -o requirements.lock
 	@$(LOCK) --no-deps test-data.in -o test-data.lock
+	@$(LOCK) .ci/audit.in -o .ci/audit.lock
 	@$(LOCK) --constraint requirements.lock --group build -o deploy/build.lock
 	@$(LOCK) --constraint requirements.lock pyproject.toml -o deploy/requirements.lock \
 		$(addprefix --no-emit-package ,$(LOCAL_ONLY))

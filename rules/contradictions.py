@@ -9,10 +9,8 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-import re2
-
 from rules.durations import Moment, format_duration, moment_of_number, parse_moment
-from rules.fields import is_number
+from rules.fields import compiled, is_number
 from rules.problems import shown
 
 COUNT_TESTS = ("at_least", "at_most", "more_than", "less_than", "exactly")
@@ -193,7 +191,7 @@ def _text_passes(test: str, wanted: str, value: str) -> bool:
         case "ends_with":
             return value.endswith(wanted)
         case _:
-            return re2.search(wanted, value) is not None
+            return compiled(wanted).search(value) is not None
 
 
 _COMPARED: dict[str, Callable[[float, float], bool]] = {

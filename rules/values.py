@@ -7,9 +7,8 @@ all the values, as the opposites of ``is``, ``in`` and ``exists: true``. A value
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import re2
-
 from rules.durations import Moment, moment_of_number, parse_moment
+from rules.fields import compiled
 from rules.paths import Values
 from rules.value_tests import ValueTests
 from rules.verdict import ALWAYS, NEVER, SHIFT_MS, holds_between, holds_from
@@ -95,7 +94,7 @@ def _text_tests(tests: ValueTests) -> list[OneValue]:
     if (end := tests.ends_with) is not None:
         found.append(lambda value: type(value) is str and value.endswith(end))
     if tests.matches is not None:
-        search = re2.compile(tests.matches).search
+        search = compiled(tests.matches).search
         found.append(lambda value: type(value) is str and search(value) is not None)
     return found
 

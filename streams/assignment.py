@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
@@ -13,12 +12,15 @@ from streams.clock import Clock
 from streams.fetching import Batch
 from streams.progress import Standing
 from streams.runner import Lane, LaneRunner
+from streams.standstill import Reason, Standstill
 
 logger = logging.getLogger(__name__)
 
 GRACE_S = 4.0
 """How long a revoked partition may take to finish the batch at hand."""
 LAG_EVERY_S = 5.0
+ASK_S = 8.0
+"""How long Kafka may take to say how much there is to read, before people are told."""
 
 
 class Assignment:
@@ -33,6 +35,8 @@ class Assignment:
         """``topics``: the sources, whose partitions of the same number belong together."""
         self.runners: Mapping[int, LaneRunner] | None = None
         """By partition; None while the group has not said which are ours."""
+        self.unseen: Standstill | None = None
+        """Why it is not known how much there is to read; None while it is."""
         self._ends: dict[TP, int] = {}
         """The offset after the last record of each source partition, when the broker was last asked."""
         self._topics = topics
@@ -50,10 +54,18 @@ class Assignment:
         """How far each partition is; None while the group has not said which are ours."""
         if self.runners is None:
             return None
-        return {
-            number: Standing(sum(runner.position.values()), sum(self.lags(runner).values()), runner.trouble)
-            for number, runner in self.runners.items()
-        }
+        found = {}
+        for number, runner in self.runners.items():
+            standstill = runner.standstill
+            if standstill is None or (self.unseen is not None and standstill.reason is Reason.WAITS):
+                # Why it waits for a topic is better said so.
+                standstill = self.unseen or standstill
+            position, lag = sum(runner.position.values()), sum(self.lags(runner).values())
+            if standstill is None:
+                found[number] = Standing(position, lag)
+            else:
+                found[number] = Standing(position, lag, standstill.why, standstill.reason)
+        return found
 
     def lags(self, runner: LaneRunner) -> dict[TP, int]:
         """How many offsets each source of the partition is behind its end, as far as known."""
@@ -92,9 +104,21 @@ class Assignment:
         return LaneRunner(number, self._topics, self._make_lane, reader, self._clock)
 
     async def _watch(self, reader: BatchConsumer) -> None:
-        """Asks for the ends, also of partitions that are not being fetched."""
-        tps = [TP(topic, number) for topic in self._topics for number in self.runners or ()]
-        while tps:
-            with suppress(KafkaError):
-                self._ends = await reader.ends(tps)
+        """Asks for the ends, also of partitions that are not being fetched; a spare worker, whether there is anything
+        to read at all."""
+        # Without a topic the group assigns nothing of it, and says no more than that.
+        tps = [TP(topic, number) for topic in self._topics for number in self.runners or (0,)]
+        while True:
+            try:
+                async with asyncio.timeout(ASK_S):
+                    self._ends = await reader.ends(tps)
+            except TimeoutError:
+                self.unseen = Standstill(
+                    Reason.KAFKA_UNREACHABLE,
+                    f"Kafka has not said within {ASK_S:.0f} s how much there is to read",
+                )
+            except KafkaError as error:
+                self.unseen = Standstill.of(error)
+            else:
+                self.unseen = None
             await asyncio.sleep(LAG_EVERY_S)

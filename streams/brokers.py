@@ -1,13 +1,14 @@
 """Questions to Kafka that change nothing, and what keeps them from being answered."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import ClusterAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 
-from streams.connections import WHAT_TO_DO, KafkaConnection
+from streams.connections import WHAT_TO_DO, KafkaConnection, knock
 from streams.errors import ConfigurationError, RetryLater, StreamsError
 
 ANSWER_S = 15.0
@@ -53,4 +54,6 @@ async def reached(connection: KafkaConnection) -> AsyncIterator[None]:
             f"({type(error).__name__}): give it the rights, or see SEGMENTS_KAFKA_USERNAME"
         ) from error
     except (KafkaError, OSError, TimeoutError) as error:
+        with contextlib.suppress(RetryLater):
+            await knock(connection)  # a client tries on and on with a wrong password, too
         raise RetryLater(f"no Kafka broker answers at {connection.address}: {WHAT_TO_DO}") from error

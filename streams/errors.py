@@ -4,6 +4,9 @@ The store's own errors are in ``streams.store.errors``; a record that cannot be 
 ``streams.wire.Rejected``.
 """
 
+import traceback
+from pathlib import PurePath
+
 
 class StreamsError(Exception):
     """Whatever livesegments itself raises; its text is one line that says what to do."""
@@ -41,3 +44,14 @@ class OwnershipLost(StreamsError):
         super().__init__(f"partition {partition} was given up: {why}")
         self.partition = partition
         self.why = why
+
+
+class Unspoken(Exception):
+    """Stands for an error that nobody foresaw, without what it says."""
+
+
+def unspoken(error: BaseException) -> Unspoken:
+    """Its kind and its places in the code. What an unforeseen error says may be a contact's id, or of a record."""
+    places = traceback.extract_tb(error.__traceback__)
+    at = f" at {PurePath(places[-1].filename).name}:{places[-1].lineno}" if places else ""
+    return Unspoken(f"{type(error).__name__}{at}").with_traceback(error.__traceback__)

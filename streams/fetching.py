@@ -14,7 +14,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -75,6 +80,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self._marks: dict[TP, _Mark] = {}
         self._together: dict[int, list[TP]] = {}
         """What is read of each partition number."""
+        self._asked_ms: dict[TP, int] = {}
+        """When the latest answer of each partition was asked for."""
         self._patience_s = QUIET_MS / 1000
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
@@ -96,11 +103,41 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             isolation_level="read_committed",
         )
 
+    async def on_thread_stop(self) -> None:
+        """Leaves the group, and closes the connections."""
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            # aiokafka cancels a fetch that waits for a broker that is away, and is then struck by that itself.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+
     def begin_assignment(self, assigned: Iterable[TP]) -> None:
         """Forgets the partitions of before, and holds the new ones until ``go_to``."""
         self._marks.clear()
         self._together.clear()
-        self._ensure_consumer().pause(*(TopicPartition(*tp) for tp in assigned))
+        self._asked_ms.clear()
+        consumer = self._ensure_consumer()
+        consumer.pause(*(TopicPartition(*tp) for tp in assigned))
+        self._note_what_is_asked(consumer._fetcher)
+
+    def _note_what_is_asked(self, fetcher: Any) -> None:
+        """Aiokafka knows when an answer has come. But one may come long after it was given, over a slow network or to
+        a process that was stopped; so what it says holds for the moment of the question, and for none after it."""
+        usual = type(fetcher)._proc_fetch_request
+
+        async def ask(assignment: Any, node_id: Any, request: Any) -> Any:
+            asked_ms = wall_ms()
+            result = await usual(fetcher, assignment, node_id, request)
+            for topic, partitions in request.topics if assignment.active else ():
+                for number, *_ in partitions:
+                    came_ms = assignment.state_value(TopicPartition(topic, number)).timestamp
+                    if came_ms is not None and came_ms >= asked_ms:
+                        self._asked_ms[TP(topic, number)] = asked_ms
+            return result
+
+        fetcher._proc_fetch_request = ask
 
     async def fetch(self) -> list[Batch]:
         """What has come, after waiting for it for a moment; in time order within a partition."""
@@ -175,13 +212,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer._fetcher._notify(consumer._fetcher._wait_consume_future)
 
     async def at_end(self, done: Mapping[TP, int]) -> int | None:
-        """The present moment (milliseconds UTC), if the broker has nothing that is not done; None if it may have."""
+        """A moment (milliseconds UTC), not long ago, at which the broker had nothing that is not done; None if it may
+        have had."""
         now_ms = wall_ms()
+        sure_ms = now_ms
         for tp, offset in done.items():
-            mark = self._marks.get(tp)
-            if mark is None or mark.end != offset or not self._is_read(tp, now_ms):
+            mark, asked_ms = self._marks.get(tp), self._asked_ms.get(tp)
+            if mark is None or mark.end != offset or asked_ms is None or not self._is_read(tp, now_ms):
                 return None
-        return now_ms
+            sure_ms = min(sure_ms, asked_ms)
+        return sure_ms
 
     def _is_read(self, tp: TP, now_ms: int) -> bool:
         """Whether, by the broker's latest answer, it has no more of a partition than has been handed on."""
@@ -213,8 +253,25 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             )
 
     async def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
-        """The offset after the last record of each partition, asked from the broker."""
-        ends = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in tps])
+        """The offset after the last record of each partition, asked from the broker.
+
+        Raises KafkaError, such as UnknownTopicOrPartitionError at once where a topic is gone.
+        """
+        consumer = self._ensure_consumer()
+        known = consumer._client.cluster
+        for topic in {tp.topic for tp in tps}:
+            if topic in known.unauthorized_topics:
+                await consumer._client.force_metadata_update()
+                raise TopicAuthorizationFailedError(_forbidden(topic))
+            if known.partitions_for_topic(topic) is None:
+                # So that it is noticed when it is there again: the client itself looks every few minutes.
+                await consumer._client.force_metadata_update()
+                raise UnknownTopicOrPartitionError(f"the topic {topic} does not exist any more: make it anew")
+        try:
+            ends = await consumer.end_offsets([TopicPartition(*tp) for tp in tps])
+        except TopicAuthorizationFailedError as error:
+            topics = " and ".join(sorted({tp.topic for tp in tps}))
+            raise TopicAuthorizationFailedError(_forbidden(topics)) from error
         return {TP(*tp): end for tp, end in ends.items()}
 
     async def tell(self, offsets: Mapping[TP, int]) -> None:
@@ -231,6 +288,10 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = subscription and subscription.assignment
         return assignment and assignment.state_value(tp)
+
+
+def _forbidden(topics: str) -> str:
+    return f"Kafka does not let us read {topics}: allow READ and DESCRIBE"
 
 
 def _place(tp: TP, offset: int | None, begin: int, end: int) -> int:

@@ -19,7 +19,16 @@ from streams.contacts import Contacts, Work, memberships
 from streams.errors import PartitionStopped
 from streams.intake import Intake, Record, together
 from streams.observer import Observer
-from streams.outbox import Entry, Output, Publisher, PublishFailed, decode_entry, encode_entry, unpublished
+from streams.outbox import (
+    Entry,
+    Output,
+    OwnPublisher,
+    Publisher,
+    PublishFailed,
+    decode_entry,
+    encode_entry,
+    unpublished,
+)
 from streams.redefinition import META_FIELD, Epoch, next_epoch
 from streams.store import Commit, ContactStore, PartitionMoved, StoreUnavailable
 from streams.topics import TopicNames
@@ -41,11 +50,14 @@ class Deployment:
     catalog: Catalog
     store: ContactStore
     publisher: Publisher
+    """Publishes what is sent on to other partitions, and without ``own_publisher`` everything."""
     topics: TopicNames
     partitions: int
     observer: Observer
     wall_ms: Callable[[], int]
     """The wall clock, UTC since 1970."""
+    own_publisher: Callable[[int], OwnPublisher] | None = None
+    """Makes a publisher for one partition's lane, which shuts out those of earlier lanes."""
     max_future_skew_ms: int = 300_000
     wake_delay_ms: int = 500
     cached_contacts: int = 50_000
@@ -63,12 +75,14 @@ class Lane:
         self.partition = partition
         self.next_wake_ms: int | None = None
         """The earliest stored wake, in milliseconds UTC."""
-        self.trouble: str | None = None
-        """What it waits for, for people, while the store or the broker does not do its part."""
         self.clock_ms = NO_CLOCK_MS
+        self.trouble: Exception | None = None
+        """What the store or the broker could not do, while it is tried again and again."""
         self._passed_ms = NO_CLOCK_MS
         """Up to where time alone has moved the clock."""
         self._on = deployment
+        self._own = None if deployment.own_publisher is None else deployment.own_publisher(partition)
+        self._outlet: Publisher = deployment.publisher if self._own is None else self._own
         self._lock = asyncio.Lock()
         self._intake = Intake(
             partition, deployment.topics, deployment.partitions, deployment.max_future_skew_ms
@@ -90,6 +104,11 @@ class Lane:
         async with self._lock:
             await self._begin()
             return dict(self._offsets)
+
+    async def close(self) -> None:
+        """Gives back what only this lane uses. It is not to be used any more."""
+        if self._own is not None:
+            await self._own.stop()
 
     async def handle(self, records: Mapping[str, Sequence[Record]]) -> None:
         """Takes fetched records of one source topic or of both, each topic's in order, and all of them in the order of
@@ -138,7 +157,7 @@ class Lane:
         )
         if taken.forwards:
             # Before the commit, so that none is lost; whoever reads them drops those that come twice.
-            await self._publish(taken.forwards)
+            await self._publish(taken.forwards, publisher=on.publisher)
         work = Work(self.clock_ms)
         await self._bring_in((event.contact_id for event in taken.events), work)
         self._fold(taken.events, work)
@@ -225,7 +244,7 @@ class Lane:
         await self._publish([output for entry in entries for output in entry.outputs], entries, checked=True)
         self._published = outbox[-1][0] if outbox else 0
         places = [(topic, self.partition) for topic in (topics.transitions, topics.dead_letters)]
-        ends = await self._persist(lambda: self._on.publisher.ends(places))
+        ends = await self._persist(lambda: self._outlet.ends(places))
         self._tails = {topic: offset for (topic, _), offset in ends.items()}
 
     async def _adopt_definitions(self, stored: bytes | None) -> None:
@@ -276,11 +295,16 @@ class Lane:
         self._contacts.settle()
 
     async def _publish(
-        self, outputs: Sequence[Output], entries: Sequence[Entry] = (), *, checked: bool = False
+        self,
+        outputs: Sequence[Output],
+        entries: Sequence[Entry] = (),
+        *,
+        publisher: Publisher | None = None,
+        checked: bool = False,
     ) -> None:
         """Publishes until all is acknowledged. ``entries``: what to look for in the topics before trying again, or
         with ``checked`` before the first try."""
-        publisher, left, pause = self._on.publisher, outputs, Pauses(self._on.longest_pause_ms)
+        publisher, left, pause = publisher or self._outlet, outputs, Pauses(self, self._on)
         while left:
             try:
                 if checked and entries:
@@ -288,24 +312,23 @@ class Lane:
                 for (topic, partition), offset in (await publisher.publish(left)).items():
                     if partition == self.partition and topic in self._tails:
                         self._tails[topic] = offset
-                self.trouble = None
-                return
+                break
             except PublishFailed as error:
-                checked, self.trouble = True, str(error)
-                await pause.after(error, self._on.observer, self.partition)
+                checked = True
+                await pause.after(error)
+        pause.over()
 
     async def _persist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Calls the store, or the broker, until it answers."""
-        pause = Pauses(self._on.longest_pause_ms)
+        pause = Pauses(self, self._on)
         while True:
             try:
-                found = await call()
+                answer = await call()
             except (StoreUnavailable, PublishFailed) as error:
-                self.trouble = str(error)
-                await pause.after(error, self._on.observer, self.partition)
+                await pause.after(error)
             else:
-                self.trouble = None
-                return found
+                pause.over()
+                return answer
 
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:
@@ -348,15 +371,20 @@ class Lane:
 
 
 class Pauses:
-    """Pauses that double from 50 ms up to the longest."""
+    """Pauses between tries of a lane, that double from 50 ms up to the longest."""
 
-    def __init__(self, longest_ms: int) -> None:
-        self._next_ms, self._longest_ms = 50, longest_ms
+    def __init__(self, lane: Lane, on: Deployment) -> None:
+        self._lane, self._on, self._next_ms = lane, on, 50
 
-    async def after(
-        self, error: StoreUnavailable | PublishFailed, observer: Observer, partition: int
-    ) -> None:
-        """Waits, after telling the observer why."""
-        observer.retrying(partition, error)
+    async def after(self, error: StoreUnavailable | PublishFailed) -> None:
+        """Waits, after telling everybody why."""
+        self._lane.trouble = error
+        self._on.observer.retrying(self._lane.partition, error)
         await asyncio.sleep(self._next_ms / 1000)
-        self._next_ms = min(2 * self._next_ms, self._longest_ms)
+        self._next_ms = min(2 * self._next_ms, self._on.longest_pause_ms)
+
+    def over(self) -> None:
+        """It worked."""
+        if (error := self._lane.trouble) is not None:
+            self._lane.trouble = None
+            self._on.observer.recovered(self._lane.partition, error)

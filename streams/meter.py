@@ -77,7 +77,7 @@ class Meter:
 
     def retrying(self, partition: int, error: Exception) -> None:
         """The store or the broker could not do its part; it is tried again."""
-        system = REDIS if isinstance(error, StoreUnavailable) else KAFKA
+        system = _system(error)
         self._metrics.retries.labels(str(partition), system).inc()
         why = str(error) or type(error).__name__
         if self._progress.not_reached(system, why):
@@ -85,6 +85,10 @@ class Meter:
                 "partition %d waits for %s: %s; it is tried again until it works, and nothing is skipped",
                 partition, system.capitalize(), why,
             )  # fmt: skip
+
+    def recovered(self, partition: int, error: Exception) -> None:  # noqa: ARG002
+        """What failed last, with this error, was done after all."""
+        self._reached(_system(error))
 
     def store_call(self, operation: str, seconds: float, failed: bool) -> None:
         """A call of the store came back; to be given to it as its ``Observe``."""
@@ -105,6 +109,10 @@ class Meter:
     def _committed(self, partition: int, work: Work) -> None:
         self._reached(REDIS)
         self._metrics.clock.labels(str(partition)).set(work.clock_ms / 1000)
+
+
+def _system(error: Exception) -> str:
+    return REDIS if isinstance(error, StoreUnavailable) else KAFKA
 
 
 def _kind(transition: Transition) -> _Kind:

@@ -40,6 +40,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
         self.declared: list[Declared] = []
+        self._standstills: dict[int, str] = {}
         self._declare_work()
         self._declare_times()
         self._declare_standing()
@@ -107,6 +108,13 @@ class Metrics:
             "1 while a partition stands still because something is wrong, else 0",
             "partition",
         )
+        self.standstill = self._gauge(
+            "partition_standstill",
+            "1 for the reason why a partition stands still, while it does: redis_… and kafka_… (what they could not do),"
+            " newer_record (a newer version wrote the state), moved (another worker took the partition), stopped (on"
+            " purpose), waits (for the other source topic), slow (a piece of work takes long), bug",
+            "partition", "reason",
+        )  # fmt: skip
         self.partitions = self._gauge("partitions_assigned", "Partitions that this worker has")
         self.definitions = self._gauge("definitions_loaded", "Segment definitions in force")
         self.build_info = self._gauge("build_info", "1, with the versions as labels", "version", "python")
@@ -142,8 +150,18 @@ class Metrics:
         """Removes what is said of a partition that this worker no longer has."""
         self.clock.remove(str(partition))
         self.stopped.remove(str(partition))
+        self.say_standstill(partition, None)
         for topic in topics:
             self.lag.remove(topic, str(partition))
+
+    def say_standstill(self, partition: int, reason: str | None) -> None:
+        """Says why a partition stands still (None: it does not)."""
+        before = self._standstills.pop(partition, None)
+        if before is not None and before != reason:
+            self.standstill.remove(str(partition), before)
+        if reason is not None:
+            self._standstills[partition] = reason
+            self.standstill.labels(str(partition), reason).set(1)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         self._declare(f"{name}_total", "counter", labels, about)

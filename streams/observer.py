@@ -29,6 +29,10 @@ class Observer(Protocol):
         """The store or the broker could not do its part; it is tried again."""
         ...
 
+    def recovered(self, partition: int, error: Exception) -> None:
+        """What failed last, with this error, was done after all."""
+        ...
+
 
 class Unobserved:
     """For tools and tests that need no metrics."""
@@ -46,4 +50,7 @@ class Unobserved:
         """Ignored."""
 
     def retrying(self, partition: int, error: Exception) -> None:
+        """Ignored."""
+
+    def recovered(self, partition: int, error: Exception) -> None:
         """Ignored."""

@@ -6,7 +6,7 @@ publishing loses nothing and repeats nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 import msgspec
 
@@ -37,6 +37,14 @@ Place = tuple[str, int]
 """A topic and a partition of it."""
 
 
+def by_place(outputs: Sequence[Output]) -> dict[Place, list[Output]]:
+    """Records by where they go, in order."""
+    places: dict[Place, list[Output]] = {}
+    for output in outputs:
+        places.setdefault((output.topic, output.partition), []).append(output)
+    return places
+
+
 class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One commit's outputs, and from which offset on they can stand in their topics."""
 
@@ -62,6 +70,11 @@ def decode_entry(blob: bytes) -> Entry:
 class PublishFailed(Exception):
     """Try again, after looking which of the records have arrived: some may."""
 
+    @classmethod
+    def of(cls, place: Place, error: Exception) -> Self:
+        """Of what a broker or its client said."""
+        return cls(f"cannot publish to {place[0]}/{place[1]}: {str(error) or type(error).__name__}")
+
 
 class Publisher(Protocol):
     """Puts records on topics, in order within a partition."""
@@ -79,6 +92,17 @@ class Publisher(Protocol):
 
     async def published(self, place: Place, from_offset: int, ids: set[bytes]) -> set[bytes]:
         """Which of these ids (see ``record_id``) stand in the topic partition at or after ``from_offset``."""
+        ...
+
+
+class OwnPublisher(Publisher, Protocol):
+    """A lane's own: once one has been used, no earlier one of the partition publishes anything any more.
+
+    Every method but ``stop`` raises ``streams.store.PartitionMoved`` where a later one has been used.
+    """
+
+    async def stop(self) -> None:
+        """Whatever was not acknowledged stays in the outbox."""
         ...
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 REDIS = "redis"
 KAFKA = "kafka"
+TOPICS = "topics"
 
 STALL_S = 60.0
 
@@ -26,6 +27,8 @@ class Standing:
     """Records waiting, as far as known."""
     trouble: str | None = None
     """Why it stands still, for people; None while it does not."""
+    reason: str | None = None
+    """The same in a word."""
 
 
 @dataclass(slots=True)
@@ -110,7 +113,7 @@ class Progress:
                 problems.append({"why": "the consumer group has not assigned partitions to this worker yet"})
             problems.extend({"system": system, "why": why} for system, why in self._unreached.items())
             problems.extend(
-                {"partition": number, "why": watched.standing.trouble}
+                {"partition": number, "why": watched.standing.trouble, **_named(watched.standing)}
                 for number, watched in self._partitions.items()
                 if watched.standing.trouble is not None
             )
@@ -127,6 +130,10 @@ class Progress:
             for number, watched in sorted(self._partitions.items())
         ]
         return Report(not problems, {"ok": not problems, "problems": problems, "partitions": partitions})
+
+
+def _named(standing: Standing) -> dict[str, str]:
+    return {} if standing.reason is None else {"reason": standing.reason}
 
 
 def _stands_still(before: Standing, now: Standing) -> bool:

@@ -1,12 +1,14 @@
 """Reads the ends of topic partitions: which records had been published before a worker was lost."""
 
+# ruff: noqa: SLF001 - the client has no public way to ask whether a topic is there; a test watches what is used of it
+
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from streams.connections import KafkaConnection
 from streams.outbox import Place, PublishFailed, record_id
@@ -29,6 +31,7 @@ class TailReader:
         """The offset that the next record of each topic partition will have. Raises PublishFailed: unknown."""
         wanted = {TopicPartition(*place): place for place in places}
         async with self._consumer(f"the ends of {len(places)} topic partitions") as consumer:
+            await _find(consumer, {topic for topic, _ in places})
             ends = await consumer.end_offsets(list(wanted))
             return {place: ends[partition] for partition, place in wanted.items()}
 
@@ -42,6 +45,7 @@ class TailReader:
             return set()
         partition = TopicPartition(*place)
         async with self._consumer(f"{place[0]}/{place[1]}") as consumer:
+            await _find(consumer, {partition.topic})
             consumer.assign([partition])
             beginning = (await consumer.beginning_offsets([partition]))[partition]
             end = (await consumer.end_offsets([partition]))[partition]
@@ -63,6 +67,8 @@ class TailReader:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 fetch_max_wait_ms=100,
+                # What was undone never arrived; and the end is that of what is decided.
+                isolation_level="read_committed",
             )
             try:
                 await consumer.start()
@@ -71,6 +77,17 @@ class TailReader:
                 raise PublishFailed(f"cannot read {what}: {error or type(error).__name__}") from error
             finally:
                 await consumer.stop()
+
+
+async def _find(consumer: AIOKafkaConsumer, topics: set[str]) -> None:
+    """Raises at once where a topic is gone or forbidden: the client itself asks again and again until time is up."""
+    client = consumer._client
+    await client.set_topics(topics)
+    for topic in topics:
+        if topic in client.cluster.unauthorized_topics:
+            raise TopicAuthorizationFailedError(f"allow DESCRIBE and READ on the topic {topic}")
+        if client.cluster.partitions_for_topic(topic) is None:
+            raise UnknownTopicOrPartitionError(f"the topic {topic} does not exist: make it anew")
 
 
 async def _read(

@@ -7,7 +7,9 @@ anew from what is stored, after a pause, and reads again from there. Nothing is 
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from aiokafka import ConsumerRecord
@@ -15,10 +17,12 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.clock import Clock
-from streams.errors import StreamsError
+from streams.errors import StreamsError, unspoken
 from streams.fetching import Batch
 from streams.inbox import Inbox
 from streams.outbox import PublishFailed
+from streams.records import NewerRecord
+from streams.standstill import Reason, Standstill
 from streams.store import PartitionMoved
 from streams.store.errors import StoreError
 
@@ -27,6 +31,8 @@ logger = logging.getLogger(__name__)
 SHORTEST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 30.0
 """Between two tries of a partition that cannot go on; the pause doubles."""
+SLOW_S = 10.0
+"""How long a piece of work may take before people are told."""
 LOST_PAUSE_S = 2.0
 """The least pause after somebody else took the partition: the group decides meanwhile whose it is."""
 WAKE_PACE_S = 0.05
@@ -42,7 +48,8 @@ class Lane(Protocol):
     """What a runner needs of ``streams.lane.Lane``."""
 
     next_wake_ms: int | None
-    trouble: str | None
+    trouble: Exception | None
+    """What cannot be done now and is tried again; None while all goes well."""
 
     @property
     def has_work(self) -> bool:
@@ -59,6 +66,10 @@ class Lane(Protocol):
 
     async def tick(self, clock_ms: int | None) -> object:
         """Moves the clock (None: leaves it), and does a part of what is due."""
+        ...
+
+    async def close(self) -> None:
+        """Gives back what only this lane uses."""
         ...
 
 
@@ -95,17 +106,33 @@ class LaneRunner:
             clock,
         )
         self._task: asyncio.Task[None] | None = None
-        self._lane: Lane | None = None
-        self._trouble: str | None = None
         self._stopping = asyncio.Event()
         self._pause_s = SHORTEST_PAUSE_S
         self._looked_at = 0.0
+        self._lane: Lane | None = None
+        self._standstill: Standstill | None = None
+        self._busy_since: float | None = None
         self._ask_again_s = FIRST_ASK_S
 
     @property
-    def trouble(self) -> str | None:
-        """Why the partition stands still, for people; None while it does not."""
-        return self._trouble or (None if self._lane is None else self._lane.trouble)
+    def standstill(self) -> Standstill | None:
+        """Why the partition stands still; None while it does not."""
+        if self._standstill is not None:
+            return self._standstill
+        if self._lane is not None and self._lane.trouble is not None:
+            return Standstill.of(self._lane.trouble)
+        if self._busy_since is not None and (took_s := time.monotonic() - self._busy_since) > SLOW_S:
+            return Standstill(Reason.SLOW, f"a piece of work has taken {took_s:.0f} s so far")
+        return None
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Within it something is being done that must not take long."""
+        self._busy_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._busy_since = None
 
     @property
     def waiting(self) -> int:
@@ -141,16 +168,20 @@ class LaneRunner:
                 logger.warning("%s; trying again in %.1f s if it is still ours", moved, self._pause_s)
                 await self._stand_still(moved)
             except Exception as error:
-                expected = isinstance(error, StreamsError | StoreError | PublishFailed | KafkaError)
+                expected = isinstance(
+                    error, StreamsError | StoreError | PublishFailed | NewerRecord | KafkaError
+                )
+                told = error if expected else unspoken(error)
                 logger.log(
                     logging.ERROR,
                     "partition %d stands still: %s; trying again in %.1f s",
-                    self.partition, str(error) or type(error).__name__, self._pause_s, exc_info=not expected,
+                    self.partition, str(told) or type(told).__name__, self._pause_s,
+                    exc_info=None if expected else told,
                 )  # fmt: skip
-                await self._stand_still(error)
+                await self._stand_still(told)
 
     async def _stand_still(self, why: Exception) -> None:
-        self._trouble = str(why) or type(why).__name__
+        self._standstill = Standstill.of(why)
         self._reader.hold(list(self._tps.values()))
         pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
         try:
@@ -160,11 +191,21 @@ class LaneRunner:
 
     async def _live(self) -> None:
         """One lane's life, until it fails or the partition is given up."""
-        lane = self._lane = self._make_lane(self.partition)
+        lane = self._make_lane(self.partition)
+        self._lane = lane
+        try:
+            await self._drive(lane)
+        finally:
+            self._lane = None
+            await lane.close()
+
+    async def _drive(self, lane: Lane) -> None:
         epoch = next(_epochs)
         self._inbox.open(epoch, list(self._tps))
-        offsets = await lane.start()
-        begun = await self._reader.go_to({tp: offsets.get(topic) for topic, tp in self._tps.items()}, epoch)
+        with self._busy():
+            offsets = await lane.start()
+            wanted = {tp: offsets.get(topic) for topic, tp in self._tps.items()}
+            begun = await self._reader.go_to(wanted, epoch)
         self._inbox.begin({tp.topic: offset for tp, offset in begun.items()})
         for tp, offset in begun.items():
             self._move(tp, offset)
@@ -172,7 +213,8 @@ class LaneRunner:
             self._inbox.arrived.clear()
             parts = self._inbox.take()
             if parts:
-                await lane.handle({part.topic: part.records for part in parts})
+                with self._busy():
+                    await lane.handle({part.topic: part.records for part in parts})
                 for part in parts:
                     self._move(self._tps[part.topic], part.end)
                 self._got_on()
@@ -181,7 +223,8 @@ class LaneRunner:
                 # Also while the lane has work of its own, which may take long: neither events nor time wait for it.
                 known = await self._learn(lane)
             if lane.has_work:
-                await lane.tick(None)
+                with self._busy():
+                    await lane.tick(None)
                 self._got_on()
             elif not known:
                 await self._wait(lane)
@@ -196,7 +239,7 @@ class LaneRunner:
         self._reader.done(tp, offset)
 
     def _got_on(self) -> None:
-        self._trouble = None
+        self._standstill = None
         self._pause_s = SHORTEST_PAUSE_S
         self._ask_again_s = FIRST_ASK_S
 
@@ -215,11 +258,15 @@ class LaneRunner:
         if delay_ms is None or self._due_in_s(lane) > 0 or now < self._looked_at + WAKE_PACE_S:
             return False
         self._looked_at = now
-        # The moment for which it is sure, not the present one: in between a record may have come.
+        # Not beyond the moment for which it is sure: after it a record may have come that is on its way.
         sure_ms = await self._reader.at_end(self.position)
         if sure_ms is None or self._inbox.arrived.is_set():
             return False
-        await lane.tick(sure_ms - delay_ms)
+        clock_ms = min(sure_ms, self._clock.wall_ms() - delay_ms)
+        if lane.next_wake_ms is None or clock_ms <= lane.next_wake_ms:
+            return False
+        with self._busy():
+            await lane.tick(clock_ms)
         self._got_on()
         return True
 
@@ -236,7 +283,7 @@ class LaneRunner:
             await self._wait_for(self._inbox.missing)
             return
         loop = asyncio.get_running_loop()
-        self._trouble = None
+        self._standstill = None
         due_in_s = self._due_in_s(lane)
         if due_in_s == float("inf"):
             await self._inbox.arrived.wait()
@@ -249,8 +296,9 @@ class LaneRunner:
         """Waits for records of a topic that is missing, ever longer until it is asked for again."""
         pause_s, self._ask_again_s = self._ask_again_s, min(2 * self._ask_again_s, LAST_ASK_S)
         if pause_s == LAST_ASK_S:
-            self._trouble = (
-                f"waits for {topic}: there is more of it, or the broker does not say that there is none"
+            self._standstill = Standstill(
+                Reason.WAITS,
+                f"waits for {topic}: there is more of it, or the broker does not say that there is none",
             )
         await self._arrival(pause_s)
 

@@ -9,18 +9,22 @@ from contextlib import asynccontextmanager
 
 from rules.definitions import Definitions
 from streams.clock import wall_ms
+from streams.connections import KafkaConnection
 from streams.errors import ConfigurationError
 from streams.health import HealthServer
 from streams.lane import Deployment, Lane
 from streams.meter import Meter
 from streams.metrics import Metrics
+from streams.outbox import OwnPublisher
 from streams.progress import Progress
 from streams.publisher import KafkaPublisher
+from streams.recovery import TailReader
 from streams.registry import bring_into_force
-from streams.settings import Settings
+from streams.settings import Delivery, Settings
 from streams.store import ContactStore, StoreRefused, StoreUnavailable
 from streams.store.redis import RedisStore
 from streams.topics import TopicNames
+from streams.transactions import TransactionalPublisher
 from streams.worker import work
 
 logger = logging.getLogger(__name__)
@@ -113,9 +117,15 @@ class _LaneOpener:
             partitions=partitions,
             observer=self._meter,
             wall_ms=wall_ms,
+            own_publisher=self._transactional() if settings.delivery is Delivery.EXACTLY_ONCE else None,
             max_future_skew_ms=settings.max_future_skew_ms,
             wake_delay_ms=settings.wake_delay_ms,
         )
+
+    def _transactional(self) -> Callable[[int], OwnPublisher]:
+        connection, group = KafkaConnection.of(self._settings), self._settings.group
+        tails, observe = TailReader(connection), self._meter.kafka_call
+        return lambda partition: TransactionalPublisher(connection, group, partition, tails, observe)
 
     async def _count_members(self, store: ContactStore) -> None:
         """Keeps the gauge of members true, to within a few seconds."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from rules.durations import format_duration, parse_duration
 
@@ -15,6 +15,15 @@ Read = Callable[[Any], Any]
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _REDIS_SCHEMES = ("redis", "rediss")
+_REDIS_TLS = (
+    "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password",
+    "ssl_cert_reqs", "ssl_check_hostname", "ssl_min_version", "ssl_ciphers",
+)  # fmt: skip
+_REDIS_OPTIONS = (
+    "client_name", "db", "health_check_interval", "password", "protocol", "socket_connect_timeout",
+    "socket_keepalive", "socket_timeout", "username",
+)  # fmt: skip
+"""What the address of Redis may end in, after a question mark."""
 
 
 def whole_number(low: int, high: int) -> Read:
@@ -115,7 +124,30 @@ def redis_url(given: Any) -> Any:
         raise ValueError(expected)
     if not re.fullmatch(r"/?[0-9]{0,5}", unquote(parts.path)):
         raise ValueError(f"{expected}: the database is a number")
+    _check_redis_options({name: value[-1] for name, value in parse_qs(parts.query).items()}, scheme)
     return given
+
+
+def _check_redis_options(options: dict[str, str], scheme: str) -> None:
+    for name in options:
+        if name in _REDIS_TLS and scheme != "rediss":
+            raise ValueError(f"{name} is of use with rediss:// only, which is with TLS")
+        if name not in (*_REDIS_TLS, *_REDIS_OPTIONS):
+            raise ValueError(f"there is no option {name}; for TLS there are {', '.join(_REDIS_TLS)}")
+    import ssl  # slow to import, and seldom needed
+
+    reading = "ssl_ca_certs"
+    try:
+        context = ssl.create_default_context(cafile=options.get(reading)) if reading in options else None
+        if "ssl_certfile" in options:
+            reading = "ssl_certfile"
+            context = context or ssl.create_default_context()
+            context.load_cert_chain(
+                options[reading], options.get("ssl_keyfile"), options.get("ssl_password", "")
+            )
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ValueError(f"{reading}: no PEM file of that kind: {why}") from None
 
 
 def _is_port(text: str) -> bool:

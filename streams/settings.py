@@ -57,6 +57,13 @@ class ClockSource(StrEnum):
     EVENTS = "events"
 
 
+class Delivery(StrEnum):
+    """What becomes of a transition that a paused worker publishes after another has its partition."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    EXACTLY_ONCE = "exactly_once"
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -101,7 +108,8 @@ class Settings(BaseModel):
     kafka_key_file: File = Field(None, description="PEM file of its key, where it is not in the same file")
     redis: Annotated[SecretStr, BeforeValidator(values.redis_url)] = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
-        description="Redis, `redis://[user:password@]host:port/database`; `rediss://` for TLS",
+        description="Redis, `redis://[user:password@]host:port/database`; `rediss://` for TLS, with "
+        "`?ssl_ca_certs=FILE` where its authority is not one of the system's",
     )
     definitions: Path = Field(Path("segments"), description="Directory of the segment definitions")
     group: Annotated[str, BeforeValidator(values.name(200))] = Field(
@@ -121,6 +129,12 @@ class Settings(BaseModel):
     clock: Annotated[ClockSource, BeforeValidator(values.one_of(ClockSource))] = Field(
         ClockSource.WALL,
         description="`wall`: once everything is read, time goes on by the wall clock; `events`: received times alone move it",
+    )
+    delivery: Annotated[Delivery, BeforeValidator(values.one_of(Delivery))] = Field(
+        Delivery.AT_LEAST_ONCE,
+        description="`exactly_once`: transitions and dead letters are published in Kafka transactions, so that a worker that was "
+        "paused past its session cannot publish any more; the same for all workers of a group. `at_least_once`: it may "
+        "repeat some, under the same `messageId`",
     )
     max_future_skew_ms: Annotated[int, BeforeValidator(values.duration(0, 365 * _DAY_MS))] = Field(
         300_000,

@@ -2,7 +2,7 @@
 
 from streams.assignment import Assignment
 from streams.metrics import Metrics
-from streams.progress import Progress
+from streams.progress import TOPICS, Progress
 
 
 class Standings:
@@ -14,7 +14,12 @@ class Standings:
 
     def report(self, assignment: Assignment) -> None:
         """Says how it stands now, and no longer anything of partitions that are gone."""
-        self._progress.report(assignment.standings())
+        standings = assignment.standings()
+        self._progress.report(standings)
+        if assignment.unseen is not None and not standings:
+            self._progress.not_reached(TOPICS, assignment.unseen.why)
+        else:
+            self._progress.reached(TOPICS)
         metrics, runners = self._metrics, assignment.runners or {}
         if metrics is None:
             return
@@ -22,7 +27,9 @@ class Standings:
             metrics.forget_partition(number, assignment.topics)
         self._known = frozenset(runners)
         metrics.partitions.set(len(runners))
+        for number, standing in (standings or {}).items():
+            metrics.stopped.labels(str(number)).set(standing.reason is not None)
+            metrics.say_standstill(number, standing.reason)
         for number, runner in runners.items():
-            metrics.stopped.labels(str(number)).set(runner.trouble is not None)
             for tp, lag in assignment.lags(runner).items():
                 metrics.lag.labels(tp.topic, str(number)).set(lag)

@@ -10,6 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from streams.connections import WHAT_TO_DO, BrokerUnreachable, KafkaConnection
 from streams.errors import ConfigurationError
+from streams.rights import Kind, Right, lacking, spelled
 from streams.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -55,11 +56,27 @@ class TopicNames:
         """Every topic."""
         return (self.events, self.by_contact, self.transitions, self.dead_letters)
 
+    def rights(self, group: str) -> list[Right]:
+        """What a worker needs where the topics exist: to know after a crash what had been published, it reads back
+        what it writes."""
+        read_and_written = (self.by_contact, self.transitions, self.dead_letters)
+        wanted = [Right(Kind.TOPIC, self.events, "READ"), Right(Kind.GROUP, group, "READ")]
+        wanted += [Right(Kind.TOPIC, name, does) for name in read_and_written for does in ("READ", "WRITE")]
+        return sorted(wanted, key=lambda right: right.kind is Kind.GROUP)
 
-def ensure(connection: KafkaConnection, names: TopicNames, partitions: int, wait_s: float = 30.0) -> int:
+
+def ensure(
+    connection: KafkaConnection,
+    names: TopicNames,
+    partitions: int,
+    wait_s: float = 30.0,
+    *,
+    group: str | None = None,
+) -> int:
     """Makes the topics that are missing, and returns how many partitions the events have. Blocks: use a thread.
 
     An events topic that exists decides the number of partitions for the others; ``partitions`` is for a new one.
+    ``group``: of the worker that is about to start; refused is then, too, what lacks a right that a worker needs.
 
     Raises BrokerUnreachable where no broker answers within ``wait_s`` seconds, TopicsUnusable for all else.
     """
@@ -69,7 +86,12 @@ def ensure(connection: KafkaConnection, names: TopicNames, partitions: int, wait
         )
     try:
         with _admin(connection, wait_s) as admin:
-            return _ensure(admin, names, partitions)
+            wanted = [] if group is None else names.rights(group)
+            _refuse_without(connection, lacking(admin, wanted))
+            count, made = _ensure(admin, names, partitions)
+            if made:
+                _refuse_without(connection, lacking(admin, wanted))
+            return count
     except errors.AuthorizationError as error:
         raise TopicsUnusable(_refused(connection, names, error)) from error
     except errors.RetriableError as error:
@@ -88,22 +110,27 @@ def _admin(connection: KafkaConnection, wait_s: float) -> KafkaAdminClient:
     )
 
 
-def _ensure(admin: KafkaAdminClient, names: TopicNames, partitions: int) -> int:
+def _ensure(admin: KafkaAdminClient, names: TopicNames, partitions: int) -> tuple[int, bool]:
+    """The number of partitions, and whether a topic was made."""
     found = _partitions_of(admin, names.all)
     # Before anything is made that would then be in the way.
     _refuse_other_counts(found, names, found.get(names.events, partitions))
     # The events first, and alone: another program may have made them a moment ago, with a number of its own.
-    if names.events not in found:
+    first = names.events not in found
+    if first:
         found = _make(admin, names, [names.events], partitions, BROKER_MESSAGE_BYTES)
     wanted = found[names.events]
     _refuse_other_counts(found, names, wanted)
     missing = [name for name in names.all if name not in found]
     if missing:
+        sizes = Right(Kind.TOPIC, names.events, "DESCRIBE_CONFIGS")
+        if lacking(admin, [sizes]):
+            raise errors.TopicAuthorizationFailedError(f"DESCRIBE_CONFIGS on {names.events}")
         # The largest record that the events can bring, so that none is too large to be sent on.
         largest = _max_message_bytes(admin, names.events)
         found = _make(admin, names, missing, wanted, largest)
         _refuse_other_counts(found, names, wanted)
-    return wanted
+    return wanted, first or bool(missing)
 
 
 def _make(
@@ -172,9 +199,17 @@ def _max_message_bytes(admin: KafkaAdminClient, topic: str) -> int:
     return int(entry["value"]) if entry and entry["value"] else BROKER_MESSAGE_BYTES
 
 
+def _refuse_without(connection: KafkaConnection, rights: Sequence[Right]) -> None:
+    if rights:
+        raise TopicsUnusable(
+            f"Kafka at {connection.address} does not allow {connection.username or 'this client'} "
+            f"{spelled(rights)}: give it these rights (kafka-acls.sh --add); what a worker needs is in docs/how-to/secure.md"
+        )
+
+
 def _refused(connection: KafkaConnection, names: TopicNames, error: errors.KafkaError) -> str:
     who = connection.username or "this client"
     return (
-        f"Kafka at {connection.address} does not let {who} see or make its topics ({type(error).__name__}): allow it "
-        f"DESCRIBE and READ on {', '.join(names.sources)}, DESCRIBE and WRITE on the others, CREATE where one is missing"
+        f"Kafka at {connection.address} does not let {who} see or make its topics ({error}): make them for it "
+        f"({', '.join(names.all)}), or allow it CREATE and DESCRIBE on those that are missing and DESCRIBE_CONFIGS on {names.events}"
     )

@@ -26,6 +26,7 @@ async def watch(
         group_id=None,
         enable_auto_commit=False,
         fetch_max_wait_ms=100,
+        isolation_level="read_committed",
     )
     places = [TopicPartition(topic, number) for number in range(partitions)]
     try:

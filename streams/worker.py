@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol, TypeVar
 
+from aiokafka.errors import KafkaError
+
 from streams.app import SegmentsApp, build_app
 from streams.clock import Clock
 from streams.connections import KafkaConnection, knock
-from streams.errors import RetryLater, StreamsError
+from streams.errors import RetryLater, StreamsError, unspoken
 from streams.metrics import Metrics
 from streams.paced import paced
+from streams.producers import Observe
 from streams.progress import Progress
-from streams.publisher import KafkaPublisher, Observe
+from streams.publisher import KafkaPublisher
 from streams.runner import Lane
 from streams.settings import ClockSource, Settings
 from streams.standings import Standings
@@ -68,7 +71,9 @@ async def work(
 
         async def make_topics() -> int:
             await knock(connection, TRY_S)
-            return await asyncio.to_thread(ensure, connection, names, settings.partitions, TRY_S)
+            return await asyncio.to_thread(
+                ensure, connection, names, settings.partitions, TRY_S, group=settings.group
+            )
 
         partitions = await patiently(make_topics, stop, patience_s)
         if partitions is None:
@@ -126,7 +131,8 @@ async def run(app: SegmentsApp, standings: Standings, stop: asyncio.Event) -> No
             task.cancel()
         await _end(app)
     if crash is not None:
-        raise WorkerStopped(f"the worker stopped: {str(crash) or type(crash).__name__}") from crash
+        known = isinstance(crash, StreamsError | KafkaError)
+        raise WorkerStopped(f"the worker stopped: {(known and str(crash)) or unspoken(crash)}") from crash
 
 
 async def _live(app: SegmentsApp) -> None:
@@ -137,11 +143,9 @@ async def _live(app: SegmentsApp) -> None:
 
 
 async def _end(app: SegmentsApp) -> None:
-    """Finishes the batches at hand, tells the group how far they are, and leaves it."""
+    """Finishes the batches at hand. Then Faust tells the group how far they are, and leaves it."""
     logger.info("stopping: finishing the batches at hand")
     await app.assignment.close()
-    with contextlib.suppress(Exception):
-        await app.reader.commit()
     try:
         await asyncio.wait_for(app.stop(), STOP_S)
     except TimeoutError:
@@ -150,7 +154,10 @@ async def _end(app: SegmentsApp) -> None:
 
 async def _report(app: SegmentsApp, standings: Standings) -> None:
     while True:
-        standings.report(app.assignment)
+        try:
+            standings.report(app.assignment)
+        except Exception:  # or nobody would hear of anything any more
+            logger.exception("it cannot be told how the partitions are")
         await asyncio.sleep(REPORT_EVERY_S)
 
 

@@ -1,6 +1,6 @@
 """The values that stand in definitions, each with its own reading, its own refusals and its JSON Schema."""
 
-from rules.fields.texts import ANY_EVENT, FilledText, Key, Names, Pattern, Text, is_key
+from rules.fields.texts import ANY_EVENT, FilledText, Key, Names, Pattern, Text, compiled, is_key
 from rules.fields.times import (
     DurationMs,
     DurationOrNoneMs,
@@ -31,6 +31,7 @@ __all__ = [
     "Text",
     "TwoMoments",
     "Zone",
+    "compiled",
     "format_offset",
     "is_key",
     "is_number",

@@ -9,6 +9,8 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from rules.problems import Problem, refuse, shown
 
 ANY_EVENT = "*"
+MOST_STEPS = 10_000
+"""Of a compiled pattern: the time for a text is at worst its length times this."""
 _KEY = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _TEXT_SCHEMA = {"type": "string", "minLength": 1}
 
@@ -61,12 +63,17 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(sorted(set(value)))
 
 
+def compiled(pattern: str) -> Any:
+    """The pattern, ready to search with: in time linear in the text, whatever it is. Raises re2.error."""
+    options = re2.Options()
+    options.log_errors = False  # it would write to stderr by itself
+    return re2.compile(pattern, options)
+
+
 def _pattern(value: Any) -> str:
     pattern = _text(value)
-    options = re2.Options()
-    options.log_errors = False
     try:
-        re2.compile(pattern, options)
+        steps = compiled(pattern).programsize
     except re2.error as error:
         reason = (
             error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error.args[0])
@@ -77,6 +84,14 @@ def _pattern(value: Any) -> str:
             else ""
         )
         refuse(Problem("bad_pattern", f"the pattern does not compile: {reason}", hint))
+    if steps > MOST_STEPS:
+        refuse(
+            Problem(
+                "bad_pattern",
+                f"the pattern is too large: {steps:,} steps, and {MOST_STEPS:,} are the most",
+                "repeat less often",
+            )
+        )
     return pattern
 
 

@@ -77,10 +77,11 @@ def start(
     progress: Progress = silent,
     cache: Path | None = None,
     grace_s: float = STOP_GRACE_S,
+    settings: str = "",
 ) -> GuardedServer:
     """Start a node with its data in `folder`, listening on the loopback address alone; `await_ready` comes next.
 
-    The first start in a folder formats its storage. The first on a machine fetches Kafka into `cache`.
+    `settings`: further lines of its properties, which go before ours. The first start in a folder formats its storage. The first on a machine fetches Kafka into `cache`.
     """
     java = [str(_java()), "-cp", ":".join(map(str, jars.class_path(cache, progress)))]
     progress("Starting Kafka")
@@ -89,7 +90,7 @@ def start(
         (folder / "log4j2.properties").write_text(_LOGGING)
         if not (folder / _STORAGE).exists():
             _format(folder, java)
-        _write_settings(folder / "server.properties", _STORAGE, ports)
+        _write_settings(folder / "server.properties", _STORAGE, ports, settings)
     except OSError as error:
         raise LocalError(f"cannot write to {folder}: {error.strerror or error}") from None
     command = [*java, *_LONG_LIVED, *_LOG_TO_FILE, "kafka.Kafka", "server.properties"]
@@ -149,9 +150,10 @@ def _java() -> Path:
     return JAVA
 
 
-def _write_settings(path: Path, storage: str, ports: tuple[int, ...]) -> None:
+def _write_settings(path: Path, storage: str, ports: tuple[int, ...], more: str = "") -> None:
     port, controller_port = ports
-    path.write_text(_SETTINGS.format(host=HOST, port=port, controller_port=controller_port, storage=storage))
+    ours = _SETTINGS.format(host=HOST, port=port, controller_port=controller_port, storage=storage)
+    path.write_text(ours + more)
 
 
 def _format(folder: Path, java: list[str]) -> None:

@@ -11,17 +11,20 @@ from streams.clock import Clock, wall_ms
 from streams.connections import KafkaConnection, knock
 from streams.errors import ConfigurationError
 from streams.lane import REBUILD_FIELD, Deployment
+from streams.outbox import OwnPublisher
 from streams.publisher import KafkaPublisher
 from streams.rebuild.group import committed_of_idle
 from streams.rebuild.lane import RebuildLane
 from streams.rebuild.log import first_received_ms, opened, take_again
 from streams.rebuild.published import Followed, Heard, followed, hear
 from streams.rebuild.report import Broken, Done, Gap, Told, Watcher
+from streams.recovery import TailReader
 from streams.registry import bring_into_force
-from streams.settings import Settings
+from streams.settings import Delivery, Settings
 from streams.store import ContactStore, PartitionMoved, StoreRefused, StoreUnavailable
 from streams.store.redis import RedisStore
 from streams.topics import TopicNames, ensure
+from streams.transactions import TransactionalPublisher
 
 AT_ONCE = 4
 """How many partitions are worked on at a time: they share their waits for Redis and Kafka."""
@@ -121,10 +124,24 @@ class Rebuild:
             partitions=self.done.partitions,
             observer=Watcher(self.done, self._told),
             wall_ms=wall_ms,
+            own_publisher=self._transactional() if settings.delivery is Delivery.EXACTLY_ONCE else None,
             max_future_skew_ms=settings.max_future_skew_ms,
             wake_delay_ms=settings.wake_delay_ms,
             cached_contacts=CACHED_CONTACTS,
         )
+
+    def _transactional(self) -> Callable[[int], OwnPublisher]:
+        """Shuts out a worker that was paused, before it is looked at what was published."""
+        connection, group, tails = self._connection, self._settings.group, TailReader(self._connection)
+        return lambda partition: TransactionalPublisher(connection, group, partition, tails)
+
+    @asynccontextmanager
+    async def _lane(self, lane: RebuildLane) -> AsyncIterator[RebuildLane]:
+        try:
+            await lane.start()
+            yield lane
+        finally:
+            await lane.close()
 
     async def _hear(self, deployment: Deployment) -> dict[int, Heard]:
         """What consumers have heard, partition by partition, into the contacts' records."""
@@ -133,9 +150,10 @@ class Rebuild:
         heard: dict[int, Heard] = {}
 
         async def one(number: int) -> None:
-            lane = RebuildLane(number, deployment)
-            await lane.start()
-            async with opened(self._connection, [(topic, number)]) as log:
+            async with (
+                self._lane(RebuildLane(number, deployment)) as lane,
+                opened(self._connection, [(topic, number)]) as log,
+            ):
                 found = await hear(log, (topic, number), lane, self._numbers, self._count_on)
             heard[number] = found
             done.heard += found.transitions
@@ -178,27 +196,27 @@ class Rebuild:
     ) -> None:
         done, names = self.done, self._names
         lane = RebuildLane(number, deployment, what_followed.arrived, heard.silent_before_ms)
-        await lane.start()
 
         def count(records: int) -> None:
             done.events += records
             self._count_on(records)
 
-        async with opened(self._connection, [(topic, number) for topic in names.sources]) as log:
-            arrived = what_followed.arrived
-            arrived.done = {
-                # An offset from before the topic was made anew says nothing.
-                topic: offset if offset <= log.extents[(topic, number)].end else 0
-                for topic, offset in arrived.done.items()
-            }
-            await take_again(lane, log, self._clock, what_followed.was_future, count)
-        if heard.reached_ms is not None:
-            await lane.reach(heard.reached_ms)
-        await self._check_numbers(deployment)
-        await self._numbers([segment.key for segment in self._definitions.segments])
-        await lane.settle(self._key_of, versions)
-        done.published += lane.published
-        done.corrected += lane.corrected
+        async with self._lane(lane):
+            async with opened(self._connection, [(topic, number) for topic in names.sources]) as log:
+                arrived = what_followed.arrived
+                arrived.done = {
+                    # An offset from before the topic was made anew says nothing.
+                    topic: offset if offset <= log.extents[(topic, number)].end else 0
+                    for topic, offset in arrived.done.items()
+                }
+                await take_again(lane, log, self._clock, what_followed.was_future, count)
+            if heard.reached_ms is not None:
+                await lane.reach(heard.reached_ms)
+            await self._check_numbers(deployment)
+            await self._numbers([segment.key for segment in self._definitions.segments])
+            await lane.settle(self._key_of, versions)
+            done.published += lane.published
+            done.corrected += lane.corrected
 
     async def _check_numbers(self, deployment: Deployment) -> None:
         """Raises Broken where records hold what the present numbers would take for something else."""

@@ -61,7 +61,9 @@ class StoreDenied(StoreRefused):
     """Stop: wrong password, or a user that lacks rights."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__(f"Redis denied access: {detail}: check user and password in SEGMENTS_REDIS")
+        super().__init__(
+            f"Redis denied access: {detail.rstrip('.')}: see user and password in SEGMENTS_REDIS, and the user's rights"
+        )
 
 
 class NoSuchDatabase(StoreRefused):

@@ -20,6 +20,11 @@ def partition_count(prefix: str) -> str:
     return f"{prefix}:partitions"
 
 
+def rights(prefix: str) -> str:
+    """Never there for longer than a script runs that tries what the user may do."""
+    return f"{prefix}:rights"
+
+
 def definitions(prefix: str) -> str:
     """A hash: `version:<segment>` of every segment ever registered, `fingerprint:<segment>` of those in force."""
     return f"{prefix}:definitions"

@@ -46,6 +46,11 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], Trouble], ...] = (
 def unavailable(error: Exception) -> StoreUnavailable:
     """What went wrong, in terms of what to do about it."""
     detail = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in detail:
+        why = detail.partition("CERTIFICATE_VERIFY_FAILED]")[2].strip() or detail
+        return StoreUnavailable(
+            Trouble.DENIED, f"its certificate cannot be trusted ({why}): see ssl_ca_certs"
+        )
     for kind, trouble in _BY_CLASS:
         if isinstance(error, kind):
             return StoreUnavailable(trouble, detail)

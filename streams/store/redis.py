@@ -39,8 +39,8 @@ class _Script:
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
 
 
-_COMMIT, _ENROL, _FORGET, _REGISTER, _SIZES, _TAKE = (
-    _Script(name) for name in ("commit", "enrol", "forget", "register", "sizes", "take")
+_COMMIT, _ENROL, _FORGET, _REGISTER, _RIGHTS, _SIZES, _TAKE = (
+    _Script(name) for name in ("commit", "enrol", "forget", "register", "rights", "sizes", "take")
 )
 
 
@@ -113,10 +113,21 @@ class RedisStore:
             return await self._observed("open", self._open(partitions))
         except StoreUnavailable as error:
             if error.trouble is Trouble.DENIED:
-                raise StoreDenied(error.detail) from error
+                raise StoreDenied(self._advised(error.detail)) from error
             if "DB index" in error.detail:
                 raise NoSuchDatabase(error.detail) from error
             raise
+
+    async def denied_commands(self) -> list[str]:
+        """The commands that this user may not run, of those that are needed. Raises StoreUnavailable (DENIED) where
+        not even that can be asked."""
+        denied = await self._run(_RIGHTS, [keys.rights(self._prefix)], [])
+        return [command.decode() for command in denied]
+
+    def _advised(self, detail: str) -> str:
+        if "permission" not in detail:
+            return detail
+        return f"{detail} (it needs the keys {self._prefix}:* and the commands of docs/how-to/secure.md)"
 
     async def partition_count(self) -> int | None:
         stored = await self._observed("open", self._ask("GET", keys.partition_count(self._prefix)))
@@ -245,6 +256,10 @@ class RedisStore:
         await self._line.close()
 
     async def _open(self, partitions: int) -> list[str]:
+        denied = await self.denied_commands()
+        if denied:
+            rights = " ".join(f"+{command.lower()}" for command in denied)
+            raise StoreDenied(f"the user may not run {', '.join(denied)} (ACL SETUSER … {rights})")
         warnings = await self._settings_warnings()
         for warning in warnings:
             _log.warning(warning)

@@ -28,6 +28,9 @@ def _arguments() -> argparse.Namespace:
     add("--rate", type=int, default=1000, help="events per second while latency is measured; 0: no such run")
     add("--seconds", type=float, default=23, help="how long latency is measured; the first 3 do not count")
     add("--idle", type=float, default=8, help="for how many seconds the worker is watched at rest")
+    add(
+        "--delivery", default="at_least_once", choices=["at_least_once", "exactly_once"], help="of the worker"
+    )
     add("--json", type=Path, metavar="FILE", help="where to write all figures")
     return parser.parse_args()
 
@@ -39,7 +42,8 @@ async def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any
         "machine": machine(),
     }
     found["workload"]["segments"] = len(workload.segments.segments)
-    with site(folder) as servers:
+    found["workload"]["delivery"] = arguments.delivery
+    with site(folder, arguments.delivery) as servers:
         found["versions"] = servers.versions()
         if arguments.events:
             found["runs"] = []

@@ -31,7 +31,10 @@ async def worker_latency(
     """
     installation = site.installation(workload, "wall")
     events = workload.live(CONTACTS)
-    with worker(installation) as started, Sampler({**site.pids, "worker": started.pid}) as sampler:
+    with (
+        worker(installation, site.delivery) as started,
+        Sampler({**site.pids, "worker": started.pid}) as sampler,
+    ):
         await fill(installation, list(itertools.islice(events, PRIMING)))
         await installation.until_taken(PRIMING - 1)
         watching = _Watch(installation)
@@ -94,6 +97,7 @@ class _Watch:
             topics.transitions,
             bootstrap_servers=installation.kafka,
             auto_offset_reset="latest",
+            isolation_level="read_committed",
         )
         self._task: asyncio.Task[None] | None = None
 

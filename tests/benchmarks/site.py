@@ -35,6 +35,7 @@ class Site:
     redis_url: str
     folder: Path
     pids: dict[str, int]
+    delivery: str = "at_least_once"
 
     def installation(self, workload: Workload, clock: str) -> Installation:
         """Topics and a consumer group that no other run has."""
@@ -58,12 +59,12 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[Site]:
+def site(folder: Path, delivery: str = "at_least_once") -> Iterator[Site]:
     """Servers on free ports, whose data is thrown away."""
     with stack.running(folder / "data", usual_ports=False) as ends:
         servers = State.read(folder / "data").servers
         pids = {name: servers[name].process.pid for name in ("kafka", "redis")}
-        yield Site(ends.kafka, ends.redis, folder, pids)
+        yield Site(ends.kafka, ends.redis, folder, pids, delivery)
 
 
 @contextmanager
@@ -92,9 +93,9 @@ def process(
 
 
 @contextmanager
-def worker(installation: Installation) -> Iterator[subprocess.Popen[bytes]]:
+def worker(installation: Installation, delivery: str) -> Iterator[subprocess.Popen[bytes]]:
     """`segments worker`."""
-    prepared = installation.worker()
+    prepared = installation.worker(delivery=delivery)
     with process(["streams.cli", "worker"], prepared.environment, prepared.log) as started:
         yield started
 

@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from streams.store import FenceLost, StateMoved, StoreUnavailable, Trouble
 from streams.store.keys import PartitionKeys
 from streams.store.redis import RedisStore
-from tests.contracts.proxy import proxied
 from tests.contracts.stores import PARTITION, PREFIX, Owner, opened, redis_stores
+from tests.proxy import proxied
 from tests.servers import own_redis
 
 # ---------------------------------------------------------------------------------------------------- lost answers

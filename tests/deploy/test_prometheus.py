@@ -58,3 +58,13 @@ def test_an_alert_reads_metrics_that_exist(alert: dict[str, Any]) -> None:
 def test_the_runbook_has_no_section_of_an_alert_that_is_gone() -> None:
     lines = (ROOT / "docs/runbook.md").read_text().splitlines()
     assert {line[3:] for line in lines if line.startswith("## ")} == {alert["alert"] for alert in ALERTS}
+
+
+@every_alert
+def test_the_runbook_says_what_an_alert_means_what_to_look_at_and_what_to_do(alert: dict[str, Any]) -> None:
+    page = (ROOT / "docs/runbook.md").read_text()
+    section = page.partition(f"## {alert['alert']}\n")[2].partition("\n## ")[0]
+    places = [section.find(f"\n**{part}:** ") for part in ("Means", "Look at", "Do")]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert all(len(text.strip()) > 40 for text in section.split("**")[2::2])

@@ -2,8 +2,10 @@
 
 import asyncio
 import itertools
+import os
+import signal
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
@@ -36,10 +38,12 @@ class WorkerProcess:
 
     environment: Mapping[str, str]
     log: Path
+    first: Callable[[], None] | None = None
+    """What is done in the process before anything else."""
     process: ForkServerProcess | None = field(default=None, init=False)
 
     def start(self) -> None:
-        self.process = worker_process(self.environment, self.log)
+        self.process = worker_process(self.environment, self.log, self.first)
         self.process.start()
 
     def kill(self) -> None:
@@ -59,6 +63,23 @@ class WorkerProcess:
         if self.process is not None:
             self.process.kill()
             self.process.join()
+
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing any more, and its connections stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT: it goes on where it was, and knows nothing of the time in between."""
+        self._signal(signal.SIGCONT)
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.exitcode is None
+
+    def _signal(self, number: signal.Signals) -> None:
+        pid = self._running().pid
+        assert pid is not None
+        os.kill(pid, number)
 
     def _running(self) -> ForkServerProcess:
         assert self.process is not None
@@ -131,10 +152,10 @@ class Installation:
             ends = await consumer.end_offsets(places)
             left = {place for place, end in ends.items() if end > 0}
             while left:
-                for place, records in (await consumer.getmany(*left, timeout_ms=500)).items():
+                for records in (await consumer.getmany(*left, timeout_ms=500)).values():
                     found += records
-                    if records[-1].offset + 1 >= ends[place]:
-                        left.discard(place)
+                # The position passes what ends a transaction too, of which no record tells.
+                left = {place for place in left if await consumer.position(place) < ends[place]}
         return found
 
     async def ends(self, topic: str) -> dict[int, int]:
@@ -145,7 +166,9 @@ class Installation:
     @asynccontextmanager
     async def _looking_at(self, topic: str) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
         places = [TopicPartition(topic, number) for number in range(self.partitions)]
-        async with AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False) as consumer:
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self.kafka, enable_auto_commit=False, isolation_level="read_committed"
+        ) as consumer:
             consumer.assign(places)
             await consumer.seek_to_beginning(*places)
             yield consumer, places

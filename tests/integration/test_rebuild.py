@@ -26,7 +26,7 @@ class Rebuilding:
     def __init__(self, installation: Installation, worker: WorkerProcess, *arguments: str) -> None:
         self._log = installation.folder / "rebuild.log"
         self._log.write_bytes(b"")
-        self.process = worker_process(worker.environment, self._log, ["rebuild", *arguments])
+        self.process = worker_process(worker.environment, self._log, arguments=["rebuild", *arguments])
         self.process.start()
 
     async def end(self) -> tuple[int | None, str]:
@@ -174,7 +174,7 @@ async def test_one_that_is_killed_keeps_workers_away_and_can_be_run_again(instal
     installation = install()
     sent = history(13, EVENTS, installation.partitions)
     usual, last = sent[: -installation.partitions], sent[-installation.partitions :]
-    worker = installation.worker()
+    worker = installation.worker(delivery="exactly_once")
     worker.start()
     await installation.produce(usual[:1000], at_once=500)
     await installation.drained()

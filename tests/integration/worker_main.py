@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -12,14 +12,24 @@ _processes.set_forkserver_preload(["streams.service", "streams.cli.program", __n
 
 
 def worker_process(
-    environment: Mapping[str, str], log: Path, arguments: Sequence[str] = ("worker",)
+    environment: Mapping[str, str],
+    log: Path,
+    first: Callable[[], None] | None = None,
+    arguments: Sequence[str] = ("worker",),
 ) -> ForkServerProcess:
     """A process, not yet started, that does what `segments worker`, or another command, does and ends with its exit
-    code."""
-    return _processes.Process(target=_work, args=(dict(environment), log, list(arguments)), daemon=True)
+    code.
+
+    ``first``: a module's function, called in that process before anything else.
+    """
+    return _processes.Process(
+        target=_work, args=(dict(environment), log, first, list(arguments)), daemon=True
+    )
 
 
-def _work(environment: dict[str, str], log: Path, arguments: list[str]) -> None:
+def _work(
+    environment: dict[str, str], log: Path, first: Callable[[], None] | None, arguments: list[str]
+) -> None:
     with log.open("ab", buffering=0) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -27,6 +37,8 @@ def _work(environment: dict[str, str], log: Path, arguments: list[str]) -> None:
     for name in [name for name in os.environ if name.startswith("SEGMENTS_")]:
         del os.environ[name]
     os.environ.update(environment)
+    if first is not None:
+        first()
     from streams.cli.program import run
 
     sys.exit(run(arguments))

@@ -64,8 +64,8 @@ class Storage:
 class RecordingLane:
     def __init__(self, storage: Storage, partition: int) -> None:
         self.next_wake_ms: int | None = None
+        self.trouble: Exception | None = None
         self.has_work = False
-        self.trouble: str | None = None
         self._storage, self._partition = storage, partition
         self._fence = 0
 
@@ -92,6 +92,9 @@ class RecordingLane:
         if clock_ms is not None:
             self.next_wake_ms = None
         await asyncio.sleep(0.005)  # as long as a store takes
+
+    async def close(self) -> None:
+        """It has nothing of its own."""
 
 
 @asynccontextmanager

@@ -124,7 +124,7 @@ async def test_a_lane_that_fails_stops_its_partition_alone_and_goes_on_later(
             return app.assignment.standings() or {}
 
         await until(lambda: standings()[2].trouble is not None and standings()[2].lag > 900)
-        assert standings()[2].trouble == "this cannot be done"
+        assert (standings()[2].trouble or "").startswith("RuntimeError at test_batches.py:")
         assert [number for number, standing in standings().items() if standing.trouble] == [2]
         assert standings()[0].lag == 0
         broken = False

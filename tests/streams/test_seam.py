@@ -7,8 +7,9 @@ from typing import Any
 import aiokafka
 import faust
 import pytest
+from aiokafka import client, cluster
 from aiokafka.consumer import fetcher, group_coordinator, subscription_state
-from aiokafka.producer import message_accumulator, sender
+from aiokafka.producer import message_accumulator, sender, transaction_manager
 from faust.app.base import App, BootStrategy
 from faust.tables.manager import TableManager
 from faust.transport import consumer
@@ -29,7 +30,11 @@ def test_the_versions_are_those_that_the_seam_was_tested_with() -> None:
     [
         (BatchConsumer, driver.Consumer, ["_new_consumer_thread", "_drain_messages", "perform_seek"]),
         (BatchConsumer, driver.Consumer, ["verify_event_path", "force_commit"]),
-        (BatchThread, driver.AIOKafkaConsumerThread, ["_create_worker_consumer", "__post_init__"]),
+        (
+            BatchThread,
+            driver.AIOKafkaConsumerThread,
+            ["_create_worker_consumer", "__post_init__", "on_thread_stop"],
+        ),
         (BatchTopic, faust.Topic, ["_compile_decode"]),
         (_NoTables, TableManager, ["on_start"]),
         (SegmentsApp, App, ["_create_directories"]),
@@ -64,6 +69,8 @@ def test_what_is_overridden_is_still_there_and_called_alike(
         (subscription_state.TopicPartitionState, ["position", "has_valid_position"]),
         (message_accumulator.MessageBatch, ["failure"]),
         (sender.Sender, ["close"]),
+        (client.AIOKafkaClient, ["set_topics", "force_metadata_update"]),
+        (cluster.ClusterMetadata, ["partitions_for_topic"]),
     ],
 )
 def test_what_is_called_is_still_there(owner: type, names: list[str]) -> None:
@@ -76,13 +83,18 @@ def test_what_is_called_is_still_there(owner: type, names: list[str]) -> None:
         (fetcher.Fetcher.__init__, ["_fetch_min_bytes", "_fetch_max_wait_ms", "_records", "_subscriptions"]),
         (fetcher.Fetcher.__init__, ["_wait_consume_future", "_closed"]),
         (fetcher.Fetcher._get_actions_per_node, ["_fetch_max_wait_ms", "_fetch_min_bytes"]),
-        (fetcher.Fetcher._proc_fetch_request, ["highwater", "lso", "timestamp", "now_ms"]),
+        (fetcher.Fetcher._proc_fetch_request, ["highwater", "lso", "timestamp = now_ms"]),
+        (fetcher.Fetcher._proc_fetch_request, ["(self, assignment, node_id, request)", "request.topics"]),
+        (fetcher.Fetcher._fetch_requests_routine, ["self._proc_fetch_request(assignment, node_id, request)"]),
         (aiokafka.AIOKafkaConsumer.__init__, ["_subscription"]),
         (aiokafka.AIOKafkaConsumer.start, ["_fetcher", "_coordinator"]),
         (group_coordinator.GroupCoordinator.__init__, ["_coordination_task"]),
-        (aiokafka.AIOKafkaProducer.__init__, ["_message_accumulator", "_sender"]),
+        (aiokafka.AIOKafkaProducer.__init__, ["_message_accumulator", "_sender", "_txn_manager"]),
+        (transaction_manager.TransactionManager.__init__, ["_transaction_waiter"]),
         (message_accumulator.MessageAccumulator.__init__, ["_batches", "_pending_batches"]),
         (message_accumulator.MessageBatch.__init__, ["future", "_drain_waiter"]),
+        (cluster.ClusterMetadata.__init__, ["unauthorized_topics"]),
+        (aiokafka.AIOKafkaConsumer.__init__, ["_client"]),
         (consumer.Consumer.__init__, ["can_resume_flow", "suspend_flow"]),
         (App._on_partitions_revoked, ["stop_flow", "on_partitions_revoked"]),
         (App._on_partitions_assigned, ["on_partitions_assigned"]),

@@ -27,7 +27,7 @@ class FileLane:
 
     def __init__(self, path: Path, publisher: KafkaPublisher, out: str) -> None:
         self.next_wake_ms: int | None = None
-        self.trouble: str | None = None
+        self.trouble: Exception | None = None
         self.has_work = False
         self._path, self._publisher, self._out = path, publisher, out
 
@@ -55,6 +55,9 @@ class FileLane:
 
     async def tick(self, clock_ms: int | None) -> None:
         """Nothing is due."""
+
+    async def close(self) -> None:
+        """It has nothing of its own."""
 
 
 def taken(path: Path) -> list[tuple[str, int, str]]:

@@ -1,0 +1,154 @@
+"""Kafka: whether it lets us in, what we may do, its topics, its clock."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from kafka import TopicPartition
+from kafka import errors as kafka_errors
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
+
+from streams.connections import KafkaConnection, knock
+from streams.diagnostics.clocks import Clock, diagnose_clock
+from streams.diagnostics.diagnosis import Diagnosis, ok, warning, wrong
+from streams.diagnostics.topics import READ, Topic, diagnose_topic
+from streams.errors import ConfigurationError, RetryLater
+from streams.rights import lacking, spelled
+from streams.settings import Settings
+from streams.topics import TopicNames
+
+ANSWER_S = 5.0
+"""How long Kafka may take."""
+
+Ends = Mapping[str, tuple[tuple[int, int], ...]]
+"""Of each source topic, by partition: the offsets of its first record and after its last."""
+
+
+async def diagnose_kafka(
+    settings: Settings, window_ms: int, wall_ms: Callable[[], int]
+) -> tuple[list[Diagnosis], Ends]:
+    """And the ends of the source topics, of those that can be seen."""
+    connection = KafkaConnection.of(settings)
+    try:
+        await knock(connection, ANSWER_S)
+        return await asyncio.to_thread(_look, connection, settings, window_ms, wall_ms)
+    except ConfigurationError as error:
+        return [wrong("Kafka", str(error), "see the settings SEGMENTS_KAFKA_… (docs/how-to/secure.md)")], {}
+    except (RetryLater, kafka_errors.KafkaError, OSError, ValueError) as error:
+        fix = "start one (`segments up`), or set SEGMENTS_KAFKA to where it is"
+        said = str(error) or type(error).__name__
+        return [wrong("Kafka", f"does not answer at {connection.address}: {said}", fix)], {}
+
+
+def _look(
+    connection: KafkaConnection, settings: Settings, window_ms: int, wall_ms: Callable[[], int]
+) -> tuple[list[Diagnosis], Ends]:
+    with KafkaAdminClient(
+        **connection.options(), bootstrap_timeout_ms=int(ANSWER_S * 1000), client_id="livesegments-doctor"
+    ) as admin:
+        names = TopicNames.of(settings)
+        found = [ok("Kafka", f"answers at {connection.address}"), _rights(admin, connection, settings)]
+        unseen, topics = _topics(admin, names)
+        events = next((topic for topic in topics if topic.name == names.events), None)
+        brokers = len(admin.describe_cluster()["brokers"])
+        told = [each for topic in topics for each in diagnose_topic(topic, names, events, brokers, window_ms)]
+        told = [*unseen, *told]
+        order = {name: number for number, name in enumerate(names.all)}
+        found += sorted(told, key=lambda each: order[each.what.rpartition(" ")[2]])
+        found += _clocks(admin, settings, wall_ms, events)
+        return found, _ends(admin, [topic for topic in topics if topic.name in names.sources])
+
+
+def _rights(admin: KafkaAdminClient, connection: KafkaConnection, settings: Settings) -> Diagnosis:
+    who = connection.username or "this client"
+    missing = lacking(admin, TopicNames.of(settings).rights(settings.group))
+    if missing:
+        fix = "give it these rights (kafka-acls.sh --add; docs/how-to/secure.md)"
+        return wrong("Kafka rights", f"{who} lacks {spelled(missing)}", fix)
+    return ok("Kafka rights", f"{who} may do what a worker does")
+
+
+def _topics(admin: KafkaAdminClient, names: TopicNames) -> tuple[list[Diagnosis], list[Topic]]:
+    unseen, seen = [], []
+    for topic in admin.describe_topics(list(names.all)):
+        name, error = topic["name"], kafka_errors.for_code(topic["error_code"])
+        if error is kafka_errors.UnknownTopicOrPartitionError:
+            unseen.append(warning(f"topic {name}", "does not exist", "a worker makes it when it starts"))
+        elif error is not kafka_errors.NoError:
+            unseen.append(
+                wrong(
+                    f"topic {name}", f"cannot be seen ({error.__name__})", "give the user DESCRIBE and READ"
+                )
+            )
+        else:
+            seen.append(topic)
+    settings = _settings(admin, [topic["name"] for topic in seen])
+    return unseen, [_topic(topic, settings.get(topic["name"])) for topic in seen]
+
+
+def _topic(topic: dict[str, Any], settings: Mapping[str, str] | None) -> Topic:
+    partitions = topic["partitions"]
+    return Topic(
+        topic["name"],
+        len(partitions),
+        min(len(each["replica_nodes"]) for each in partitions),
+        tuple(sorted(each["partition_index"] for each in partitions if each["leader_id"] < 0)),
+        settings,
+    )
+
+
+def _settings(admin: KafkaAdminClient, topics: list[str]) -> Mapping[str, Mapping[str, str]]:
+    """Empty for a topic whose settings may not be seen."""
+    if not topics:
+        return {}
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(READ)) for name in topics]
+    found: dict[str, Any] = admin.describe_configs(asked, config_filter="all")["topic"]
+    return {
+        name: {setting: str(entry["value"]) for setting, entry in found.get(name, {}).items()}
+        for name in topics
+    }
+
+
+def _clocks(
+    admin: KafkaAdminClient, settings: Settings, wall_ms: Callable[[], int], events: Topic | None
+) -> Iterator[Diagnosis]:
+    before_ms = wall_ms()
+    try:
+        quorum = admin.describe_metadata_quorum()["topics"][0]["partitions"][0]
+    except (kafka_errors.KafkaError, ValueError, LookupError) as error:
+        says = f"cannot be told ({type(error).__name__})"
+        yield warning("Kafka's clock", says, "give the user DESCRIBE on the cluster, for this alone")
+    else:
+        after_ms = wall_ms()
+        leader = next(
+            voter for voter in quorum["current_voters"] if voter["replica_id"] == quorum["leader_id"]
+        )
+        # The leader has always just caught up with itself: this is its present moment.
+        clock = Clock("Kafka's clock", leader["last_caught_up_timestamp"], before_ms, after_ms)
+        yield diagnose_clock(clock, settings)
+    if events is not None:
+        yield from _newest(admin, events, settings, wall_ms)
+
+
+def _newest(
+    admin: KafkaAdminClient, events: Topic, settings: Settings, wall_ms: Callable[[], int]
+) -> Iterator[Diagnosis]:
+    """Records from the future: the clock of a broker, or of a producer where its timestamps count."""
+    partitions = [TopicPartition(events.name, number) for number in range(events.partitions)]
+    newest = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.MAX_TIMESTAMP))
+    ahead_ms = max((each.timestamp for each in newest.values()), default=0) - wall_ms()
+    if ahead_ms > settings.max_future_skew_ms:
+        says = f"the newest is {ahead_ms / 1000:,.0f} s ahead of this machine: such records are dead letters (future_received)"
+        yield wrong(
+            "records of the events", says, "set the clocks of brokers, producers and this machine by NTP"
+        )
+
+
+def _ends(admin: KafkaAdminClient, topics: list[Topic]) -> Ends:
+    found = {}
+    for topic in topics:
+        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        first = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+        after = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+        found[topic.name] = tuple((first[each].offset, after[each].offset) for each in partitions)
+    return found

@@ -1,0 +1,181 @@
+"""Redis: whether it lets us in, what we may do, whether it keeps what it is given, its clock, and the stored state."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+
+from streams.diagnostics.clocks import Clock, diagnose_store_clock
+from streams.diagnostics.diagnosis import Diagnosis, ok, warning, wrong
+from streams.diagnostics.kafka import Ends
+from streams.settings import Settings
+from streams.store import StoreError, StoreUnavailable
+from streams.store.errors import Trouble
+from streams.store.redis import RedisStore
+
+ANSWER_S = 5.0
+"""How long Redis may take."""
+_IN_FILE = "and in its configuration file"
+
+
+async def diagnose_redis(settings: Settings, ends: Ends, wall_ms: Callable[[], int]) -> list[Diagnosis]:
+    """``ends``: of the source topics, as far as they can be seen."""
+    place = settings.redis_place
+    store = RedisStore(settings.redis.get_secret_value(), settings.group, timeout_s=ANSWER_S)
+    client: Redis = Redis.from_url(
+        settings.redis.get_secret_value(), socket_connect_timeout=ANSWER_S, socket_timeout=ANSWER_S
+    )
+    try:
+        rights = await _rights(store, settings)
+        if rights.what == "Redis":
+            return [rights]
+        found = [*await _server(client, place), rights, await _clock(client, wall_ms)]
+        return [*found, *await _stored(store, settings, ends)]
+    except AuthenticationError as error:
+        return [
+            wrong("Redis", f"{place} does not let us in: {error}", "see user and password in SEGMENTS_REDIS")
+        ]
+    except (RedisError, OSError) as error:
+        return [_away(place, str(error))]
+    finally:
+        await client.aclose()
+        await store.close()
+
+
+def _away(place: str, why: str) -> Diagnosis:
+    fix = "start one (`segments up`), or set SEGMENTS_REDIS to where it is"
+    return wrong("Redis", f"does not answer at {place}: {why}", fix)
+
+
+async def _rights(store: RedisStore, settings: Settings) -> Diagnosis:
+    """Named ``Redis`` where there is nothing else to say of it."""
+    fix = f"ACL SETUSER … ~{settings.group}:* and the commands of docs/how-to/secure.md"
+    try:
+        denied = await store.denied_commands()
+    except StoreUnavailable as error:
+        if error.trouble is not Trouble.DENIED:
+            return _away(settings.redis_place, error.detail)
+        if "permission" in error.detail:
+            return wrong("Redis rights", error.detail, fix)
+        says = f"{settings.redis_place} does not let us in: {error.detail}"
+        return wrong("Redis", says, "see user, password and ssl_ca_certs in SEGMENTS_REDIS")
+    if denied:
+        rights = " ".join(f"+{command.lower()}" for command in denied)
+        return wrong("Redis rights", f"the user may not run {', '.join(denied)}", f"ACL SETUSER … {rights}")
+    return ok("Redis rights", "the user may do what a worker does")
+
+
+async def _server(client: Redis, place: str) -> list[Diagnosis]:
+    try:
+        info: dict[str, Any] = await client.info("everything")
+    except NoPermissionError:
+        says = f"answers at {place}, and does not say whether it may evict contacts, or keeps them on disk"
+        return [warning("Redis", says, "ACL SETUSER … +info")]
+    try:
+        settings: dict[Any, Any] = await client.config_get("appendfsync", "save")
+    except RedisError:  # not every service has it, and not every user may ask
+        settings = {}
+    return [ok("Redis", f"answers at {place}, version {_version(info)}"), *_keeping(info, settings)]
+
+
+def _version(info: dict[str, Any]) -> str:
+    valkey = info.get("valkey_version")
+    return f"{valkey} (Valkey)" if valkey else str(info.get("redis_version", "unknown"))
+
+
+def _keeping(info: dict[str, Any], settings: dict[Any, Any]) -> Iterator[Diagnosis]:
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if policy == "noeviction":
+        yield ok("Redis memory", "noeviction: it never throws contacts away")
+    else:
+        limited = bool(info.get("maxmemory"))
+        says = (
+            "it throws contacts away when its memory is full"
+            if limited
+            else "with a maxmemory it would throw contacts away"
+        )
+        yield wrong(
+            "Redis memory", f"{policy}: {says}", f"CONFIG SET maxmemory-policy noeviction, {_IN_FILE}"
+        )
+    yield _disk(info, settings)
+    if info.get("role") == "slave":
+        yield wrong(
+            "Redis role", "it is a replica, which takes no writes", "set SEGMENTS_REDIS to the primary"
+        )
+    if info.get("cluster_enabled"):
+        says = "Redis Cluster: a worker keeps to one node, and fails where another has a partition's keys"
+        yield warning("Redis role", says, "use one primary, with replicas")
+
+
+def _disk(info: dict[str, Any], settings: dict[Any, Any]) -> Diagnosis:
+    what = "Redis on disk"
+    if not info.get("aof_enabled"):
+        kept = "what came after its last snapshot" if settings.get("save", "?") else "everything"
+        says = f"no append-only file: {kept} is lost when it stops"
+        return wrong(what, says, f"CONFIG SET appendonly yes, {_IN_FILE}")
+    if info.get("aof_last_write_status", "ok") != "ok":
+        return wrong(what, "its append-only file cannot be written", "see its log: its disk may be full")
+    match settings.get("appendfsync"):
+        case "always":
+            return ok(
+                what, "append-only file, written before each answer: nothing is lost when its machine stops"
+            )
+        case "no":
+            says = "append-only file, written whenever the system likes: half a minute and more is lost when its machine stops"
+            return warning(what, says, f"CONFIG SET appendfsync everysec (or always), {_IN_FILE}")
+        case "everysec":
+            return ok(
+                what,
+                "append-only file, written every second: when its machine stops, the last second is lost and processed "
+                "again from Kafka; what is published again has the same messageId (appendfsync always: nothing)",
+            )
+        case _:
+            return ok(what, "append-only file")
+
+
+async def _clock(client: Redis, wall_ms: Callable[[], int]) -> Diagnosis:
+    before_ms = wall_ms()
+    try:
+        seconds, micros = await client.time()
+    except NoPermissionError:
+        return warning("Redis' clock", "cannot be told", "ACL SETUSER … +time")
+    return diagnose_store_clock(Clock("Redis' clock", seconds * 1000 + micros // 1000, before_ms, wall_ms()))
+
+
+async def _stored(store: RedisStore, settings: Settings, ends: Ends) -> list[Diagnosis]:
+    try:
+        stored = await store.partition_count()
+        if stored is None:
+            return [ok("state", f"none yet of the group {settings.group}")]
+        partitions = len(ends.get(settings.events_topic, ()))
+        if partitions and stored != partitions:
+            found = f"made for {stored} partitions, and {settings.events_topic} has {partitions}"
+            fix = f"go back to {stored} partitions, or start anew under another SEGMENTS_GROUP"
+            return [wrong("state", found, fix)]
+        places = [place async for place in _out_of_place(store, stored, ends)]
+        return places or [ok("state", f"of the group {settings.group}, for {stored} partitions")]
+    except StoreError as error:
+        return [wrong("state", str(error), "see SEGMENTS_REDIS")]
+
+
+async def _out_of_place(store: RedisStore, partitions: int, ends: Ends) -> AsyncIterator[Diagnosis]:
+    """The partitions whose state goes on from where the topic has nothing."""
+    for number in range(partitions):
+        for topic, offset in (await store.peek(number)).offsets.items():
+            known = ends.get(topic, ())
+            if number >= len(known):
+                continue
+            first, after = known[number]
+            if offset < first:
+                yield wrong(
+                    f"state of {topic}/{number}",
+                    f"the records {offset} to {first - 1} were deleted before they were taken",
+                    "keep events longer (retention.ms); what is gone is lost",
+                )
+            elif offset > after:
+                yield wrong(
+                    f"state of {topic}/{number}",
+                    f"at offset {offset}, and the topic ends at {after}: it was made anew, or lost records",
+                    "restore the topic, or start anew under another SEGMENTS_GROUP",
+                )
