@@ -184,7 +184,8 @@ class ContactStore(Protocol):
 
     async def forget(self, partition: int, segments: Sequence[str], meta: dict[str, bytes]) -> None:
         """Drops all that is stored of a partition, with the members of these segments, and leaves this `meta` alone.
-        Takes the fence: no owner can commit any more."""
+        First it takes the fence, so that no owner can commit any more, and leaves the `meta`; the rest goes after it, so
+        call it again where it failed."""
         ...
 
     async def load(self, partition: int, ids: Sequence[str]) -> list[bytes | None]:

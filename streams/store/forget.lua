@@ -1,20 +1,20 @@
--- Drops what is stored of a partition, and takes its fence.
--- KEYS: state, meta, offsets, counts, contacts, wakes, outbox, then the members of each segment
--- ARGV: name, value, ... of the metadata to leave there
+-- Takes the fence of a partition whose state is to be dropped, and leaves of the small things what is given.
+-- KEYS: state, meta. ARGV: name, value, ... of the metadata to leave there
 --
--- The fence as in take.lua: a number that was given out does not come again. UNLINK, since to free a million contacts
--- takes a second, in which nobody else would be served.
+-- The large things are dropped after it, outside: what is left here says what to think of them meanwhile.
 
 if #ARGV % 2 ~= 0 then
   error('forget: a value is missing')
 end
+-- The fence as in take.lua: a number that was given out does not come again.
 local stored = redis.call('HGET', KEYS[1], 'fence')
 local time = redis.call('TIME')
 local fence = math.max(tonumber(stored or 0) + 1, tonumber(time[1]) * 1000000 + tonumber(time[2]))
-for _, key in ipairs(KEYS) do
-  redis.call('UNLINK', key)
+for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
+  redis.call('HDEL', KEYS[2], field)
 end
-redis.call('HSET', KEYS[1], 'fence', string.format('%.0f', fence), 'done', '0')
 for at = 1, #ARGV, 2 do
   redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
 end
+redis.call('HDEL', KEYS[1], 'clock', 'outbox')
+redis.call('HSET', KEYS[1], 'fence', string.format('%.0f', fence), 'done', '0')
