@@ -91,6 +91,10 @@ class Contacts:
         work.changed.setdefault(contact_id, contact.wake_ms)
         self._step.advance(contact, work.clock_ms, work.transitions)
 
+    def get(self, contact_id: str) -> Contact:
+        """A contact that is in memory."""
+        return self._contacts[contact_id]
+
     def wake_of(self, contact_id: str) -> int | None:
         """The contact's wake, in milliseconds UTC."""
         return self._contacts[contact_id].wake_ms

@@ -13,6 +13,7 @@ from rules.numbering import Numbering
 from rules.program import LeafProgram, Program
 from streams.errors import StreamsError
 from streams.intake import home
+from streams.lane import REBUILD_FIELD
 from streams.records import decode_record
 from streams.redefinition import META_FIELD, followed
 from streams.registry import remembered_since_ms
@@ -88,6 +89,7 @@ class Explainer:
     async def contact(self, contact_id: str, wall_ms: int | None) -> ContactView:
         """What is known of a contact. ``wall_ms`` is the moment up to which the clock follows the wall clock, None
         where it does not. Raises NotFound."""
+        await self._check_ready(home(contact_id, self._partitions))
         contact, partition = await self._load(contact_id)
         state = await self._store.peek(partition)
         as_of_ms = max(
@@ -110,6 +112,12 @@ class Explainer:
             segments=views(self._catalog, contact, as_of_ms, followed_keys, self._counted_since),
             gone=tuple(sorted(gone)),
         )
+
+    async def _check_ready(self, partition: int) -> None:
+        if (await self._store.peek(partition)).meta.get(REBUILD_FIELD):
+            raise NotFound(
+                "the state is being rebuilt: ask again when `segments rebuild` is done; if it was broken off, run it again"
+            )
 
     async def _load(self, contact_id: str) -> tuple[Contact, int]:
         tried = dict.fromkeys(

@@ -7,22 +7,20 @@ commit, after which its outputs are published. It knows no framework: workers, t
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
-from rules.catalog import Catalog
 from rules.event import Event
 from rules.step import Step
 from streams.contacts import Contacts, Work, memberships
-from streams.flood import WINDOW_FIELD, Flooded, FloodGate, FloodLimit, Stretch
+from streams.deployment import Deployment
+from streams.errors import PartitionStopped
+from streams.flood import WINDOW_FIELD, Flooded, FloodGate, Stretch
 from streams.intake import Intake, Record, Taken, together
-from streams.observer import Observer
 from streams.outbox import (
     Entry,
     Output,
-    OwnPublisher,
     Publisher,
     PublishFailed,
     decode_entry,
@@ -32,44 +30,16 @@ from streams.outbox import (
 from streams.pauses import Pauses
 from streams.portions import as_parts, divided
 from streams.redefinition import META_FIELD, Epoch, next_epoch
-from streams.store import Commit, ContactStore, PartitionMoved, StoreUnavailable
-from streams.topics import TopicNames
+from streams.store import Commit, PartitionMoved, StoreUnavailable
 from streams.wire import encode
 
 FORWARDED_FIELD = "forwarded"
+REBUILD_FIELD = "rebuild"
+"""Set, and not empty, from when a rebuild has dropped a partition's state until it has made it anew."""
 NO_CLOCK_MS = -62_135_596_800_001
 """The clock of a partition from which nothing has been taken: before the first moment of the year 1."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """What all the lanes of a worker share. Durations and moments are milliseconds."""
-
-    catalog: Catalog
-    store: ContactStore
-    publisher: Publisher
-    """Publishes what is sent on to other partitions, and without ``own_publisher`` everything."""
-    topics: TopicNames
-    partitions: int
-    observer: Observer
-    wall_ms: Callable[[], int]
-    """The wall clock, UTC since 1970."""
-    own_publisher: Callable[[int], OwnPublisher] | None = None
-    """Makes a publisher for one partition's lane, which shuts out those of earlier lanes."""
-    max_future_skew_ms: int = 300_000
-    wake_delay_ms: int = 500
-    cached_contacts: int = 50_000
-    """How many contacts a lane keeps in memory at most."""
-    chunk: int = 500
-    """How many due contacts, or contacts after a change of definitions, are taken between two batches."""
-    most_transitions: int = 2_000
-    """From how many transitions on they are committed and published, before the next event of the batch is taken: so
-    what is in memory, in the outbox and in one command is bounded, whatever follows from a batch."""
-    flood: FloodLimit = FloodLimit()  # noqa: RUF009 - it is frozen
-    longest_pause_ms: int = 5_000
-    """The longest pause between two tries of what the store or the broker could not do."""
 
 
 class Lane:
@@ -265,6 +235,14 @@ class Lane:
         if cursor == 0:
             self._contacts.changes_done()
 
+    def _check_ready(self, meta: Mapping[str, bytes]) -> None:
+        """Raises PartitionStopped while the stored state is only a part of what it has to be."""
+        if meta.get(REBUILD_FIELD):
+            raise PartitionStopped(
+                self.partition,
+                "its state is being rebuilt: wait until `segments rebuild` is done; if it was broken off, run it again",
+            )
+
     async def _publish_left_over(self, outbox: Sequence[tuple[int, bytes]]) -> None:
         """Publishes what an earlier owner committed and may not have published."""
         topics = self._on.topics
@@ -386,7 +364,10 @@ class Lane:
 
     async def _begin(self) -> None:
         on = self._on
+        # Taking it would end a rebuild that is at work.
+        self._check_ready((await self._persist(lambda: on.store.peek(self.partition))).meta)
         state = await self._persist(lambda: on.store.take(self.partition))
+        self._check_ready(state.meta)
         self._fence, self._offsets = state.fence, dict(state.offsets)
         self.clock_ms = max(self.clock_ms, NO_CLOCK_MS if state.clock_ms is None else state.clock_ms)
         self.next_wake_ms = state.next_wake_ms

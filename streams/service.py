@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from rules.definitions import Definitions
 from streams.clock import wall_ms
 from streams.connections import KafkaConnection
+from streams.deployment import Deployment
 from streams.errors import ConfigurationError
 from streams.flood import FloodLimit
 from streams.health import HealthServer
-from streams.lane import Deployment, Lane
+from streams.lane import Lane
 from streams.meter import Meter
 from streams.metrics import Metrics
 from streams.outbox import OwnPublisher

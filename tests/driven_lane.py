@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rules.catalog import Catalog
-from streams.lane import Deployment, Lane
+from streams.deployment import Deployment
+from streams.lane import Lane
 from streams.observer import Unobserved
 from streams.outbox import Output, Place, record_id
 from streams.store import ContactStore
@@ -109,7 +110,7 @@ class DrivenLane:
         most_transitions: int = 2000,
     ) -> None:
         self.topics = topics or KeptTopics()
-        self._deployment = Deployment(
+        self.deployment = Deployment(
             catalog=catalog,
             store=store,
             publisher=self.topics,
@@ -122,13 +123,22 @@ class DrivenLane:
             chunk=chunk,
             most_transitions=most_transitions,
         )
-        self.lane = Lane(PARTITION, self._deployment)
+        self.lane = Lane(PARTITION, self.deployment)
+
+    @property
+    def store(self) -> ContactStore:
+        return self.deployment.store
 
     def restart(self, catalog: Catalog | None = None) -> None:
         """Leaves all that is not stored behind, as a killed worker does; goes on by these definitions, if given."""
         if catalog is not None:
-            self._deployment = replace(self._deployment, catalog=catalog)
-        self.lane = Lane(PARTITION, self._deployment)
+            self.deployment = replace(self.deployment, catalog=catalog)
+        self.lane = Lane(PARTITION, self.deployment)
+
+    def use(self, catalog: Catalog, store: ContactStore) -> None:
+        """Goes on with another store: what the one before held is lost."""
+        self.deployment = replace(self.deployment, catalog=catalog, store=store)
+        self.restart()
 
     async def handle(self, records: Sequence[KafkaRecord]) -> None:
         await self.lane.handle({TOPICS.events: records})

@@ -14,6 +14,7 @@ from streams.cli.demo import demo
 from streams.cli.events import send, tail
 from streams.cli.examples import test
 from streams.cli.looking import doctor, explain
+from streams.cli.rebuilding import rebuild
 from streams.cli.redriving import redrive, resume
 from streams.cli.servers import down, up
 from streams.cli.starters import init
@@ -62,6 +63,7 @@ for _command in (
     up,
     down,
     worker,
+    rebuild,
     send,
     redrive,
     resume,

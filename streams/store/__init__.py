@@ -153,6 +153,10 @@ class ContactStore(Protocol):
         """
         ...
 
+    async def raise_versions(self, versions: dict[str, int]) -> None:
+        """Lets no segment have an earlier version than the one given for it."""
+        ...
+
     async def enrol(
         self, kind: str, names: Sequence[str], now_ms: int, *, keep_others: bool
     ) -> dict[str, Enrolled]:
@@ -181,6 +185,12 @@ class ContactStore(Protocol):
 
     async def take(self, partition: int) -> PartitionState:
         """Takes the fence of a partition: from now on no earlier owner can commit."""
+        ...
+
+    async def forget(self, partition: int, segments: Sequence[str], meta: dict[str, bytes]) -> None:
+        """Drops all that is stored of a partition, with the members of these segments, and leaves this `meta` alone.
+        First it takes the fence, so that no owner can commit any more, and leaves the `meta`; the rest goes after it, so
+        call it again where it failed."""
         ...
 
     async def load(self, partition: int, ids: Sequence[str]) -> list[bytes | None]:

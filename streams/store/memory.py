@@ -95,6 +95,10 @@ class MemoryStore:
         self.data.fingerprints = dict(definitions)
         return dict(self.data.versions)
 
+    async def raise_versions(self, versions: dict[str, int]) -> None:
+        for key, version in versions.items():
+            self.data.versions[key] = max(version, self.data.versions.get(key, 0))
+
     async def enrol(
         self, kind: str, names: Sequence[str], now_ms: int, *, keep_others: bool
     ) -> dict[str, Enrolled]:
@@ -134,6 +138,10 @@ class MemoryStore:
 
     async def note(self, partition: int, name: str, value: bytes) -> None:
         self._partition(partition).meta[name] = value
+
+    async def forget(self, partition: int, segments: Sequence[str], meta: dict[str, bytes]) -> None:  # noqa: ARG002
+        fence = self._partition(partition).fence + 1
+        self.data.partitions[partition] = _Partition(fence=fence, meta=dict(meta))
 
     async def load(self, partition: int, ids: Sequence[str]) -> list[bytes | None]:
         contacts = self._partition(partition).contacts

@@ -39,8 +39,8 @@ class _Script:
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
 
 
-_COMMIT, _ENROL, _REGISTER, _RIGHTS, _SIZES, _TAKE = (
-    _Script(name) for name in ("commit", "enrol", "register", "rights", "sizes", "take")
+_COMMIT, _ENROL, _FORGET, _REGISTER, _RIGHTS, _SIZES, _TAKE = (
+    _Script(name) for name in ("commit", "enrol", "forget", "register", "rights", "sizes", "take")
 )
 
 
@@ -139,6 +139,15 @@ class RedisStore:
         versions = _pairs(await self._observed("register", call))
         return {segment.decode(): int(version) for segment, version in versions}
 
+    async def raise_versions(self, versions: dict[str, int]) -> None:
+        stored = await self.versions()
+        later = {key: version for key, version in versions.items() if version > stored.get(key, 0)}
+        if later:
+            fields: list[_Argument] = []
+            for key, version in later.items():
+                fields += (f"version:{key}", version)
+            await self._observed("register", self._ask("HSET", keys.definitions(self._prefix), *fields))
+
     async def enrol(
         self, kind: str, names: Sequence[str], now_ms: int, *, keep_others: bool
     ) -> dict[str, Enrolled]:
@@ -185,6 +194,18 @@ class RedisStore:
 
     async def note(self, partition: int, name: str, value: bytes) -> None:
         await self._observed("note", self._ask("HSET", self._keys(partition).meta, name, value))
+
+    async def forget(self, partition: int, segments: Sequence[str], meta: dict[str, bytes]) -> None:
+        at = self._keys(partition)
+        fields: list[_Argument] = []
+        for pair in meta.items():
+            fields += pair
+        await self._observed("forget", self._run(_FORGET, [at.state, at.meta], fields))
+        # Not in the script: no worker needs the right to. Not DEL: to free a million contacts takes a second, in which
+        # nobody else would be served.
+        large = [at.offsets, at.counts, at.contacts, at.wakes, at.outbox]
+        call = self._ask("UNLINK", *large, *map(at.members, dict.fromkeys(segments)))
+        await self._observed("forget", call)
 
     async def load(self, partition: int, ids: Sequence[str]) -> list[bytes | None]:
         if not ids:

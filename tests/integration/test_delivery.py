@@ -17,8 +17,9 @@ from aiokafka import AIOKafkaProducer
 from rules.definitions import Definitions
 from rules.segment import Segment
 from streams.connections import KafkaConnection
+from streams.deployment import Deployment
 from streams.intake import home
-from streams.lane import Deployment, Lane
+from streams.lane import Lane
 from streams.observer import Unobserved
 from streams.outbox import Output, OwnPublisher, Place
 from streams.publisher import KafkaPublisher

@@ -20,8 +20,9 @@ from aiokafka import AIOKafkaProducer
 from rules.durations import parse_moment
 from rules.loading import load
 from streams.connections import KafkaConnection
+from streams.deployment import Deployment
 from streams.intake import home
-from streams.lane import Deployment, Lane
+from streams.lane import Lane
 from streams.observer import Unobserved
 from streams.outbox import Output
 from streams.publisher import KafkaPublisher

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -12,16 +12,24 @@ _processes.set_forkserver_preload(["streams.service", "streams.cli.program", __n
 
 
 def worker_process(
-    environment: Mapping[str, str], log: Path, first: Callable[[], None] | None = None
+    environment: Mapping[str, str],
+    log: Path,
+    first: Callable[[], None] | None = None,
+    arguments: Sequence[str] = ("worker",),
 ) -> ForkServerProcess:
-    """A process, not yet started, that does what `segments worker` does and ends with its exit code.
+    """A process, not yet started, that does what `segments worker`, or another command, does and ends with its exit
+    code.
 
     ``first``: a module's function, called in that process before anything else.
     """
-    return _processes.Process(target=_work, args=(dict(environment), log, first), daemon=True)
+    return _processes.Process(
+        target=_work, args=(dict(environment), log, first, list(arguments)), daemon=True
+    )
 
 
-def _work(environment: dict[str, str], log: Path, first: Callable[[], None] | None) -> None:
+def _work(
+    environment: dict[str, str], log: Path, first: Callable[[], None] | None, arguments: list[str]
+) -> None:
     with log.open("ab", buffering=0) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -33,4 +41,4 @@ def _work(environment: dict[str, str], log: Path, first: Callable[[], None] | No
         first()
     from streams.cli.program import run
 
-    sys.exit(run(["worker"]))
+    sys.exit(run(arguments))

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from rules.definitions import Definitions
 from rules.segment import Segment
 from streams.cli.transition_lines import transition_line
+from streams.deployment import Deployment
 from streams.intake import Intake, Taken, home
-from streams.lane import Deployment, Lane
+from streams.lane import Lane
 from streams.observer import Unobserved
 from streams.outbox import Output
 from streams.records import decode_record, encode_record

@@ -11,6 +11,7 @@ from rules.segment import Segment
 from rules.step import Step
 from streams.explain import Explainer, NotFound
 from streams.intake import home
+from streams.lane import REBUILD_FIELD
 from streams.records import encode_record
 from streams.redefinition import META_FIELD, next_epoch
 from streams.registry import bring_into_force
@@ -187,3 +188,13 @@ async def test_a_contact_of_whom_nothing_but_reserved_records_came_is_in_nothing
 async def test_a_store_that_no_worker_used_says_so() -> None:
     with pytest.raises(NotFound, match="no worker has run"):
         await World().explainer(BUYERS)
+
+
+async def test_nothing_is_said_of_a_state_that_is_only_half_made() -> None:
+    world = World()
+    await world.started(BUYERS, at_ms=T0)
+    await world.happened("c", ("Order", T0))
+    explainer = await world.explainer(BUYERS)
+    await world.store.forget(home("c", PARTITIONS), [], {REBUILD_FIELD: b"1"})
+    with pytest.raises(NotFound, match="is being rebuilt"):
+        await explainer.contact("c", T0)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from rules.definitions import Definitions
 from rules.segment import Segment
+from streams.deployment import Deployment
 from streams.flood import PASSED_FIELD, Flooded, FloodGate, FloodLimit, Part, encode_passed
 from streams.intake import home
-from streams.lane import Deployment, Lane
+from streams.lane import Lane
 from streams.observer import Unobserved
 from streams.registry import bring_into_force
 from streams.store.memory import MemoryData, MemoryStore

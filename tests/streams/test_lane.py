@@ -11,8 +11,9 @@ from rules.definitions import Definitions
 from rules.durations import format_moment
 from rules.group import Group
 from rules.segment import Segment
+from streams.deployment import Deployment
 from streams.intake import home
-from streams.lane import Deployment, Lane
+from streams.lane import Lane
 from streams.observer import Observer, Unobserved
 from streams.registry import bring_into_force
 from streams.store import PartitionMoved

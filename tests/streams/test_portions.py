@@ -10,8 +10,9 @@ from rules.definitions import Definitions
 from rules.segment import Segment
 from rules.step import Step
 from streams.contacts import Contacts, Work
+from streams.deployment import Deployment
 from streams.intake import home
-from streams.lane import Deployment, Lane
+from streams.lane import Lane
 from streams.observer import Unobserved
 from streams.outbox import decode_entry
 from streams.registry import bring_into_force
