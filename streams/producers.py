@@ -41,6 +41,7 @@ CLOSING_S = 1.0
 """How long an abandoned producer may take for each step of closing."""
 TRANSACTION_MS = 20_000
 """After which the broker ends a transaction that nobody does: longer than the group waits for a silent worker."""
+GIVEN_UP = "it was given up before it was acknowledged"
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
@@ -58,6 +59,8 @@ class ProducerHolder:
         self._connection, self._observe = connection, observe
         self._compression, self._transactional_id = compression, transactional_id
         self._producer: AIOKafkaProducer | None = None
+        self._gone: asyncio.Future[None] | None = None
+        """Done when the producer has been put away, and nothing of it comes any more."""
         self._changing = asyncio.Lock()
         self._batch_bytes: dict[str, int] = {}
         """Topics that take only smaller batches than we would make."""
@@ -67,6 +70,7 @@ class ProducerHolder:
         async with self._changing:
             if self._producer is None:
                 self._producer = await self._start()
+                self._gone = asyncio.get_running_loop().create_future()
             return self._producer
 
     async def _start(self) -> AIOKafkaProducer:
@@ -127,13 +131,21 @@ class ProducerHolder:
         self._batch_bytes[record.topic] = limit // 2
 
     async def acknowledged(self, producer: AIOKafkaProducer, batch: object, place: Place) -> RecordMetadata:
-        """Sends a batch, and returns once it is acknowledged. Raises KafkaError."""
+        """Sends a batch, and returns once it is acknowledged. Raises KafkaError, also where the producer is put away
+        meanwhile: who waits for a topic that is not there would wait for ever."""
+        if producer is not self._producer or self._gone is None:
+            raise KafkaError(GIVEN_UP)
         began, failed = time.perf_counter(), True
+        gone, sending = self._gone, asyncio.create_task(_sent(producer, batch, place))
         try:
-            acknowledged = await (await producer.send_batch(batch, place[0], partition=place[1]))
+            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                raise KafkaError(GIVEN_UP)
+            acknowledged = sending.result()
             failed = False
             return acknowledged
         finally:
+            sending.cancel()
             self.observe("publish", began, failed)
 
     def observe(self, operation: str, began: float, failed: bool) -> None:
@@ -147,8 +159,20 @@ class ProducerHolder:
         producer = producer or self._producer
         if producer is None or producer is not self._producer:
             return
-        self._producer = None
-        await asyncio.shield(_abandon(producer))
+        gone, self._producer, self._gone = self._gone, None, None
+        await asyncio.shield(_end(producer, gone))
+
+
+async def _sent(producer: AIOKafkaProducer, batch: object, place: Place) -> RecordMetadata:
+    return await (await producer.send_batch(batch, place[0], partition=place[1]))
+
+
+async def _end(producer: AIOKafkaProducer, gone: asyncio.Future[None] | None) -> None:
+    try:
+        await _abandon(producer)
+    finally:
+        if gone is not None:
+            gone.set_result(None)
 
 
 def _too_large(record: Output) -> str:
@@ -173,7 +197,7 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
         held._pending_batches.update(queue)
     held._batches.clear()
     for batch in list(held._pending_batches):
-        batch.failure(KafkaError("it was given up before it was acknowledged"))
+        batch.failure(KafkaError(GIVEN_UP))
         for future in (batch.future, batch._drain_waiter):
             future.exception()  # nobody may be waiting, and that is no error
     ending = producer._txn_manager._transaction_waiter

@@ -1,6 +1,7 @@
 """Events from a file or a pipe to the events topic, as fast as the broker takes them."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import deque
@@ -77,7 +78,9 @@ class _Feed:
         self._tell()
 
     def _tell(self) -> None:
-        self._loop.call_soon_threadsafe(self._arrived.set)
+        # Who does not wait any more (Ctrl-C) has closed the loop.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._arrived.set)
 
 
 async def send(

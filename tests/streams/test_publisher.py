@@ -102,6 +102,23 @@ async def test_publishing_that_is_broken_off_sends_nothing_afterwards(kafka: str
     await publisher.stop()
 
 
+async def test_who_waits_for_a_topic_that_is_gone_is_told_when_another_one_gives_the_producer_up(
+    kafka: str, new_topic: Topics, unique: str
+) -> None:
+    topic, publisher = (
+        new_topic("out", 1, max_message_bytes="20000"),
+        KafkaPublisher(KafkaConnection((kafka,))),
+    )
+    await publisher.publish(_outputs(topic, range(1), 1))
+    waiting = asyncio.create_task(publisher.publish(_outputs(f"gone-{unique}", range(1), 1)))
+    await asyncio.sleep(0.5)
+    with pytest.raises(PublishFailed, match="does not take a record"):
+        await publisher.publish(_outputs(topic, range(1), 1, size=30_000))
+    with pytest.raises(PublishFailed, match="given up"):
+        await asyncio.wait_for(waiting, 5)
+    await publisher.stop()
+
+
 async def test_a_broker_that_is_not_there_is_named() -> None:
     address = f"127.0.0.1:{free_ports(1)[0]}"
     publisher = KafkaPublisher(KafkaConnection((address,)))
