@@ -27,7 +27,7 @@ async def test_ten_kills_during_20_000_events_lose_nothing_and_repeat_nothing(in
     worker = installation.worker(instance="the-one")
     worker.start()
     hurry = asyncio.Event()
-    producing = asyncio.create_task(installation.produce(usual, pause_s=0.03, at_once=20, hurry=hurry))
+    producing = asyncio.create_task(installation.produce(usual, pause_s=0.004, at_once=3, hurry=hurry))
     at_work = 0
     for _ in range(KILLS):
         began, before = time.monotonic(), installation.taken()
