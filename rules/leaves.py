@@ -46,6 +46,10 @@ class Leaf(ABC):
     def observer(self, number: int) -> Observe:
         """A function that tells what the leaf measures."""
 
+    def emit_observed(self, to: Emitter, number: int) -> str:
+        """Writes the code of what the leaf measures, where ``now_ms`` is now, and returns the expression that has it."""
+        return f"{to.constant(self.observer(number))}(contact, now_ms)"
+
     def loses(self, number: int) -> Loses:  # noqa: ARG002 - nothing leaves a window
         """A function that tells when the oldest of the events that count leaves the window."""
         return lambda contact, now_ms: None  # noqa: ARG005
@@ -64,6 +68,9 @@ class RollingCount(Leaf):
 
     def observer(self, number: int) -> Observe:
         return lambda contact, now_ms: in_window(contact.features.get(number, ()), now_ms, self._within_ms)
+
+    def emit_observed(self, to: Emitter, number: int) -> str:
+        return f"{to.constant(in_window)}({to.feature(number)} or (), now_ms, {self._within_ms})"
 
     def loses(self, number: int) -> Loses:
         return lambda contact, now_ms: leaves_ms(contact.features.get(number, ()), now_ms, self._within_ms)
@@ -116,6 +123,9 @@ class TotalCount(Leaf):
 
     def observer(self, number: int) -> Observe:
         return lambda contact, _: contact.features.get(number, 0)
+
+    def emit_observed(self, to: Emitter, number: int) -> str:
+        return f"({to.feature(number)} or 0)"
 
 
 class ValueLeaf(Leaf):

@@ -190,8 +190,12 @@ class Draft:
         told = []
         for leaf in leaves:
             verdict = Translation(to, self._compiled, numbering).emit(leaf.written)
-            text, observe = to.constant(leaf.text), to.constant(leaf.observe)
-            told.append(f"({text}, {observe}(contact, now_ms), {verdict} > 0)")
+            compiled = self._compiled.get(id(leaf.written))
+            if compiled is None:
+                observed = f"{to.constant(leaf.observe)}(contact, now_ms)"
+            else:
+                observed = compiled.emit_observed(to, leaf.number)
+            told.append(f"({to.constant(leaf.text)}, {observed}, {verdict} > 0)")
         return to.function(f"[{', '.join(told)}]")
 
     def _observer_of(self, tally: Tally, numbering: Numbering) -> Observe:
