@@ -58,6 +58,12 @@ def _partitions(topic: Topic, names: TopicNames, events: Topic | None) -> Diagno
     if wanted is not None and topic.partitions < wanted:
         fix = f"kafka-topics.sh --alter --topic {topic.name} --partitions {wanted}"
         return wrong(what, f"{has}, fewer than the {wanted} of {names.events}", fix)
+    if wanted is not None and topic.name == names.transitions and topic.partitions > wanted:
+        says = (
+            f"{has}, more than the {wanted} of {names.events}: a contact's transitions are on the partition of its events, "
+            "where a consumer that works out partitions by itself does not look"
+        )
+        return warning(what, says, "make it anew with the same number, before consumers count on it")
     kind = (topic.settings or {}).get("message.timestamp.type", "LogAppendTime")
     if topic.name in names.sources and kind != "LogAppendTime":
         says = f"{has}; timestamps are the producers' ({kind}), so that their wrong clocks count"

@@ -65,6 +65,13 @@ async def test_partitions_and_timestamps_of_other_kinds_are_found(sound: Examine
     assert found[f"topic {topics.transitions}"].fix.endswith("--partitions 3")
 
 
+async def test_more_partitions_of_transitions_than_of_events_are_warned_of(sound: Examined) -> None:
+    sound.widen(sound.topics.transitions, 3)
+    told = (await sound.examined())[f"topic {sound.topics.transitions}"]
+    assert told.grade == "warning"
+    assert "3 partitions, more than the 2" in told.found
+
+
 async def test_state_beside_the_log_is_wrong(sound: Examined) -> None:
     """What was deleted before it was taken, and a topic that was made anew below the state."""
     topics = sound.topics
