@@ -65,6 +65,9 @@ rootLogger.appenderRef.file.ref=file
 # The commands that only prepare live for a second: no time for the optimizing compiler to pay.
 _SHORT_LIVED = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 _LONG_LIVED = ["-Xms256m", "-Xmx768m"]
+# The libraries of the compressions are unpacked there, and stay where the node is killed.
+_TEMPORARY = "tmp"
+_KEEP_TO_ITS_FOLDER = [f"-Djava.io.tmpdir={_TEMPORARY}", "-XX:-UsePerfData"]
 _LOG_TO_FILE = ["-Dlog4j2.configurationFile=log4j2.properties"]
 
 _STORAGE = "data"
@@ -83,10 +86,12 @@ def start(
 
     `settings`: further lines of its properties, which go before ours. The first start in a folder formats its storage. The first on a machine fetches Kafka into `cache`.
     """
-    java = [str(_java()), "-cp", ":".join(map(str, jars.class_path(cache, progress)))]
+    java = [str(_java()), *_KEEP_TO_ITS_FOLDER, "-cp", ":".join(map(str, jars.class_path(cache, progress)))]
     progress("Starting Kafka")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder / _TEMPORARY, ignore_errors=True)
+        (folder / _TEMPORARY).mkdir(exist_ok=True)
         (folder / "log4j2.properties").write_text(_LOGGING)
         if not (folder / _STORAGE).exists():
             _format(folder, java)

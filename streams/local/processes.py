@@ -69,7 +69,10 @@ def _started(pid: int) -> str | None:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] in "ZX" else f"{boot}:{fields[19]}"
+    # Where other threads than the first go on, as one does in the middle of a write to a disk when the process is
+    # killed, files and ports are held until they have ended too: the number of threads is field 20.
+    ended = fields[0] == "X" or (fields[0] == "Z" and int(fields[17]) <= 1)
+    return None if ended else f"{boot}:{fields[19]}"
 
 
 def _started_by_ps(pid: int) -> str | None:

@@ -25,6 +25,15 @@ print(server.process.pid, flush=True)
 time.sleep(60)
 """
 
+# Its first thread ends; another one keeps the port. So does a server that is killed in the middle of a write.
+FIRST_THREAD_ENDS = """
+import ctypes, socket, threading, time
+kept = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=time.sleep, args=(60,)).start()
+print(kept.getsockname()[1], flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
 
 def until(condition: Callable[[], bool], seconds: float = 5) -> bool:
     deadline = time.monotonic() + seconds
@@ -83,6 +92,20 @@ def test_an_ended_process_whose_parent_has_not_looked_is_not_alive() -> None:
         assert process is not None
         os.kill(child.pid, signal.SIGKILL)
         assert until(lambda: not process.is_alive())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_process_is_alive_until_the_last_of_its_threads_has_ended_and_let_its_port_go() -> None:
+    with subprocess.Popen([sys.executable, "-c", FIRST_THREAD_ENDS], stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        port = int(started.stdout.readline())
+        stat = Path(f"/proc/{started.pid}/stat")
+        assert until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z")
+        assert not is_free(port)
+        process = ProcessId.of(started.pid)
+        os.kill(started.pid, signal.SIGKILL) if process is None else process.stop(0)
+        assert process is not None
+        assert is_free(port)
 
 
 def test_the_last_line_of_a_log_skips_empty_ones_and_survives_a_missing_file(tmp_path: Path) -> None:
