@@ -33,8 +33,8 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 # The usual form of a moment is taken apart by table: what is no key of its table is left to the pattern above.
 _HOURS = {f"{mark}{hour:02}:": hour * HOUR_MS for mark in "T " for hour in range(24)}
-_MINUTES = {f"{minute:02}:": minute * MINUTE_MS for minute in range(60)}
-_SECONDS = {f"{second:02}": second * SECOND_MS for second in range(60)}
+_MINUTES = {f"{minute:02}": minute * MINUTE_MS for minute in range(60)}
+_SECONDS = {f":{second:02}": second * SECOND_MS for second in range(60)}
 _ENDS = {f".{ms:03}{zone}": ms for ms in range(1000) for zone in ("Z", "+00:00", "")} | {
     "Z": 0,
     "+00:00": 0,
@@ -82,7 +82,7 @@ def format_duration(duration_ms: int) -> str:
 def parse_moment(text: str) -> int:
     """ISO 8601 as the contract has it -> milliseconds UTC since 1970. Raises ValueError."""
     try:
-        moment_ms = _day_ms(text[:10]) + _HOURS[text[10:14]] + _MINUTES[text[14:17]] + _SECONDS[text[17:19]]
+        moment_ms = _minute_ms(text[:16]) + _SECONDS[text[16:19]]
         end_ms = _ENDS.get(text[19:])
         if end_ms is not None:
             return moment_ms + end_ms
@@ -92,6 +92,11 @@ def parse_moment(text: str) -> int:
     except (KeyError, ValueError):
         pass
     return _parse_any_moment(text)
+
+
+@lru_cache(maxsize=4096)
+def _minute_ms(text: str) -> int:
+    return _day_ms(text[:10]) + _HOURS[text[10:14]] + _MINUTES[text[14:]]
 
 
 @lru_cache(maxsize=4096)

@@ -74,15 +74,16 @@ def reader(path: str) -> Callable[[Mapping[str, Any]], Values]:
 
         return read_plain
 
-    names = tuple(path.split("."))
+    first, *others = path.split(".")
+    inner = list(enumerate(others, start=1))
 
     def read_nested(fields: Mapping[str, Any]) -> Values:
         value: Any = fields.get(path)
         if value is None:
-            value = fields
-            for depth, name in enumerate(names):
+            value = fields.get(first)
+            for depth, name in inner:
                 if type(value) is not dict:
-                    return _descend(value, names[depth:])
+                    return _descend(value, (first, *others)[depth:])
                 value = value.get(name)
         return (value,) if type(value) is str else flatten(value)
 

@@ -26,4 +26,4 @@ def contains(seen: bytes, wanted: bytes) -> bool:
 
 def remember(seen: bytes, new: bytes) -> bytes:
     """The digests after one more; the oldest goes where there is no room."""
-    return (seen + new)[-WIDTH * REMEMBERED :]
+    return seen + new if len(seen) < WIDTH * REMEMBERED else seen[WIDTH:] + new

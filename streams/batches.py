@@ -92,7 +92,7 @@ class BatchConsumer(driver.Consumer):
         tp, last = batch.tp, batch.records[-1]
         value: Any = batch
         return ConsumerMessage(
-            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, None, None, value, None,
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, 0, None, None, value, None,
             0, 0, tp, generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """One partition's contacts in memory, and what a piece of work does to them. No I/O: the lane does that."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rules.contact import Contact
@@ -53,8 +53,10 @@ class Contacts:
         contacts = self._contacts
         return [contact_id for contact_id in dict.fromkeys(ids) if contact_id not in contacts]
 
-    def knows(self, contact_id: str) -> bool:
-        return contact_id in self._contacts
+    @property
+    def known(self) -> Container[str]:
+        """The ids of the contacts in memory, as they are at any time."""
+        return self._contacts.keys()
 
     def bring_in(self, ids: Sequence[str], records: Sequence[bytes | None], work: Work) -> None:
         """Takes stored records into memory; those from before a change of definitions are brought through it."""
@@ -79,11 +81,13 @@ class Contacts:
             work.clock_ms = event.received_ms
         if contact.id not in work.changed:
             work.changed[contact.id] = contact.wake_ms
-        before = len(work.transitions)
-        work.outcomes[self._step.take(contact, event, work.clock_ms, work.transitions)] += 1
-        for transition in work.transitions[before:]:
-            if transition.reason == "event":
-                work.received_ms.append(event.received_ms)
+        transitions = work.transitions
+        before = len(transitions)
+        work.outcomes[self._step.take(contact, event, work.clock_ms, transitions)] += 1
+        if len(transitions) > before:
+            for transition in transitions[before:]:
+                if transition.reason == "event":
+                    work.received_ms.append(event.received_ms)
 
     def wake(self, contact_id: str, work: Work) -> None:
         """Lets the wakes of a contact that the clock has gone beyond happen."""

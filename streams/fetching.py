@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     ConsumerStoppedError,
@@ -27,6 +28,7 @@ from mode import get_logger
 
 from streams.clock import wall_ms
 from streams.errors import PartitionStopped
+from streams.fetched import FetchedRecord, fetched
 
 logger = get_logger(__name__)
 
@@ -62,7 +64,7 @@ class Batch:
     """The end of the batch before it: where they differ, one was lost on the way."""
     end: int
     """The offset to go on from."""
-    records: Sequence[ConsumerRecord]
+    records: Sequence[FetchedRecord]
     ends: Mapping[str, int]
     """Up to where each of the partition's topics has been handed on, this batch included, if the broker had no more
     of it then. One that is not named may have more."""
@@ -126,11 +128,13 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self._asked_ms.clear()
         consumer = self._ensure_consumer()
         consumer.pause(*(TopicPartition(*tp) for tp in assigned))
-        self._note_what_is_asked(consumer._fetcher)
+        self._follow_answers(consumer._fetcher)
 
-    def _note_what_is_asked(self, fetcher: Any) -> None:
+    def _follow_answers(self, fetcher: Any) -> None:
         """Aiokafka knows when an answer has come. But one may come long after it was given, over a slow network or to
-        a process that was stopped; so what it says holds for the moment of the question, and for none after it."""
+        a process that was stopped; so what it says holds for the moment of the question, and for none after it.
+
+        What an answer brings is given out as ``FetchedRecord``."""
         usual = type(fetcher)._proc_fetch_request
 
         async def ask(assignment: Any, node_id: Any, request: Any) -> Any:
@@ -138,9 +142,12 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             result = await usual(fetcher, assignment, node_id, request)
             for topic, partitions in request.topics if assignment.active else ():
                 for number, *_ in partitions:
-                    came_ms = assignment.state_value(TopicPartition(topic, number)).timestamp
+                    tp = TopicPartition(topic, number)
+                    came_ms = assignment.state_value(tp).timestamp
                     if came_ms is not None and came_ms >= asked_ms:
                         self._asked_ms[TP(topic, number)] = asked_ms
+                    if isinstance(brought := fetcher._records.get(tp), FetchResult):
+                        brought._partition_records._consumer_record = fetched
             return result
 
         fetcher._proc_fetch_request = ask
@@ -177,7 +184,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = 1, QUIET_MS
             self._patience_s = 1.0
 
-    def _batch(self, tp: TP, records: Sequence[ConsumerRecord], ends: Mapping[str, int]) -> Batch | None:
+    def _batch(self, tp: TP, records: Sequence[FetchedRecord], ends: Mapping[str, int]) -> Batch | None:
         mark, state = self._marks.get(tp), self._state_of(tp)
         if mark is None or state is None or not state.has_valid_position:
             return None
@@ -301,9 +308,9 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return assignment and assignment.state_value(tp)
 
 
-async def _fetched(fetcher: Any, patience_s: float) -> dict[TopicPartition, list[ConsumerRecord]]:
+async def _fetched(fetcher: Any, patience_s: float) -> dict[TopicPartition, list[FetchedRecord]]:
     """What has come, up to the bounds of a poll; waits for it for a moment. Raises KafkaError."""
-    found: dict[TopicPartition, list[ConsumerRecord]] = {}
+    found: dict[TopicPartition, list[FetchedRecord]] = {}
     count, size, step = 0, 0, FEWEST
     while count < MAX_RECORDS and size < MAX_BYTES:
         try:
@@ -317,7 +324,7 @@ async def _fetched(fetcher: Any, patience_s: float) -> dict[TopicPartition, list
         for tp, records in some.items():
             found.setdefault(tp, []).extend(records)
             count += len(records)
-            size += sum([record.serialized_value_size for record in records])
+            size += sum([record.size for record in records])
         # Half as many as would be enough, by what those before them were.
         step = min(max((MAX_BYTES - size) * count // (2 * size + 1), FEWEST), MOST)
     return found

@@ -10,10 +10,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aiokafka import ConsumerRecord
-
 from streams.clock import Clock
 from streams.errors import RetryLater
+from streams.fetched import FetchedRecord
 from streams.fetching import Batch
 from streams.wire import received_time
 
@@ -37,7 +36,7 @@ class Part:
     """Records of one topic, and the offset after them."""
 
     topic: str
-    records: Sequence[ConsumerRecord]
+    records: Sequence[FetchedRecord]
     end: int
 
 
@@ -207,7 +206,7 @@ def _in_time(taken: Sequence[tuple[_Source, Part]], future_ms: int) -> list[tupl
     ]
 
 
-def _until(records: Sequence[ConsumerRecord], limit_ms: float, future_ms: int) -> tuple[int, float]:
+def _until(records: Sequence[FetchedRecord], limit_ms: float, future_ms: int) -> tuple[int, float]:
     """How many records come before the first one received later than a moment; and the latest moment of these."""
     latest_ms = _NEVER
     for count, record in enumerate(records):
@@ -223,21 +222,15 @@ def _until(records: Sequence[ConsumerRecord], limit_ms: float, future_ms: int) -
     return len(records), latest_ms
 
 
-def _fitting(records: Sequence[ConsumerRecord]) -> int:
+def _fitting(records: Sequence[FetchedRecord]) -> int:
     """How many are given out at once, at least one."""
     size = 0
     for count, record in enumerate(records[:MOST_RECORDS]):
-        size += _size([record])
+        size += record.size
         if size > MOST_BYTES:
             return count + 1
     return MOST_RECORDS
 
 
-def _size(records: Sequence[ConsumerRecord]) -> int:
-    """In bytes, whatever part of a record is large."""
-    size = 0
-    for record in records:
-        size += record.serialized_value_size + record.serialized_key_size
-        for _, value in record.headers:
-            size += len(value or b"")
-    return size
+def _size(records: Sequence[FetchedRecord]) -> int:
+    return sum([record.size for record in records])

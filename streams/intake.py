@@ -2,22 +2,21 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
 from typing import Protocol
 
-from aiokafka.partitioner import murmur2
-
 from rules.event import Event
 from streams.outbox import Headers, Output
+from streams.partitioning import murmur2
 from streams.topics import TopicNames
 from streams.wire import Rejected, dead_letter_headers, decode, received_at_header, received_time
 
 
 class Record(Protocol):
-    """A Kafka record; aiokafka's ``ConsumerRecord`` is one. ``timestamp`` is in milliseconds UTC."""
+    """A Kafka record, such as ``FetchedRecord`` and aiokafka's ``ConsumerRecord``. ``timestamp`` is in milliseconds UTC."""
 
     offset: int
     key: bytes | None
@@ -65,7 +64,7 @@ def together(parts: Iterable[Taken]) -> Taken:
 @lru_cache(maxsize=65_536)
 def home(contact_id: str, partitions: int) -> int:
     """The partition of a contact: that of Kafka's default partitioner for the key."""
-    return int(murmur2(contact_id.encode()) & 0x7FFFFFFF) % partitions
+    return (murmur2(contact_id.encode()) & 0x7FFFFFFF) % partitions
 
 
 class Intake:
@@ -82,11 +81,12 @@ class Intake:
         self._max_future_skew_ms = max_future_skew_ms
 
     def take(
-        self, topic: str, records: Sequence[Record], now_ms: int, is_home: Callable[[str], bool]
+        self, topic: str, records: Sequence[Record], now_ms: int, known: Container[str] = frozenset()
     ) -> Taken:
-        """Sorts a batch. ``is_home`` may say of a contact id that this partition is known to be its home."""
+        """Sorts a batch. ``known``: ids of contacts of which this partition is known to be the home."""
         taken = Taken()
         sent_on = topic == self._topics.by_contact
+        skew_ms, events, offsets = self._max_future_skew_ms, taken.events, taken.offsets
         for record in records:
             if sent_on and self._came_before(record, taken):
                 taken.repeated += 1
@@ -95,22 +95,24 @@ class Intake:
             received_ms: int | None = record.timestamp
             if headers or record.timestamp < 0:
                 received_ms = received_time(headers, received_ms)
-            event = decode(
-                record.value, received_ms, max_future_skew_ms=self._max_future_skew_ms, now_ms=now_ms
-            )
+            event = decode(record.value, received_ms, max_future_skew_ms=skew_ms, now_ms=now_ms)
             if isinstance(event, Rejected):
                 self._bury(topic, record, event, received_ms, now_ms, taken)
-            elif sent_on or self._belongs_here(event.contact_id, record.key, is_home):
-                taken.events.append(event)
-                taken.offsets.append(record.offset)
+                continue
+            contact_id = event.contact_id
+            if (
+                sent_on
+                or (contact_id in known and record.key == contact_id.encode())
+                or self._belongs_here(contact_id, record.key)
+            ):
+                events.append(event)
+                offsets.append(record.offset)
             else:
                 taken.forwards.append(self._forward(topic, record, event))
         return taken
 
-    def _belongs_here(self, contact_id: str, key: bytes | None, is_home: Callable[[str], bool]) -> bool:
-        if key is None or key != contact_id.encode():
-            return False
-        return is_home(contact_id) or home(contact_id, self._partitions) == self._partition
+    def _belongs_here(self, contact_id: str, key: bytes | None) -> bool:
+        return key == contact_id.encode() and home(contact_id, self._partitions) == self._partition
 
     def _came_before(self, record: Record, taken: Taken) -> bool:
         """Whether a record was sent on twice: each partition's are sent on in the order of their offsets, so one that

@@ -100,7 +100,9 @@ class Lane:
 
     def _fresh(self, topic: str, records: Sequence[Record]) -> Sequence[Record]:
         expected = self._offsets.get(topic)
-        return [record for record in records if expected is None or record.offset >= expected]
+        if expected is None or not records or records[0].offset >= expected:
+            return records
+        return [record for record in records if record.offset >= expected]
 
     async def tick(self, clock_ms: int | None) -> bool:
         """Moves the partition's clock to a moment, where it has been read to its end (None: leaves the clock where it
@@ -162,8 +164,8 @@ class Lane:
         return rest
 
     def _sorted(self, records: Mapping[str, Sequence[Record]], now_ms: int) -> dict[str, Taken]:
-        take, knows = self._intake.take, self._contacts.knows
-        return {topic: take(topic, of_topic, now_ms, knows) for topic, of_topic in records.items()}
+        take, known = self._intake.take, self._contacts.known
+        return {topic: take(topic, of_topic, now_ms, known) for topic, of_topic in records.items()}
 
     def _admit(self, records: Mapping[str, Sequence[Record]], parts: Mapping[str, Taken]) -> Stretch:
         """What the batch adds to the window of dead letters. Raises Flooded where there are too many."""
@@ -219,9 +221,8 @@ class Lane:
     async def _sweep_chunk(self, cursor: int) -> None:
         on = self._on
         cursor, found = await self._persist(lambda: on.store.scan(self.partition, cursor, on.chunk))
-        waiting = [
-            (contact_id, record) for contact_id, record in found if not self._contacts.knows(contact_id)
-        ]
+        known = self._contacts.known
+        waiting = [(contact_id, record) for contact_id, record in found if contact_id not in known]
         work = Work(self.clock_ms)
         self._contacts.bring_in([item[0] for item in waiting], [item[1] for item in waiting], work)
         outputs = self._transitions(work)

@@ -41,7 +41,7 @@ class StoredWithStandings(StoredContact, array_like=True, gc=False):
     standings: dict[int, Standing]
 
 
-_encoder = msgspec.msgpack.Encoder()
+_encode = msgspec.msgpack.Encoder().encode
 _DECODERS: dict[int, msgspec.msgpack.Decoder[StoredContact]] = {
     1: msgspec.msgpack.Decoder(StoredContact),
     2: msgspec.msgpack.Decoder(StoredWithStandings),
@@ -51,7 +51,9 @@ _version_of = msgspec.msgpack.Decoder(list[Any])
 
 def encode_record(contact: Contact, epoch: int) -> bytes:
     """The record to store."""
+    # An array is written alike from a tuple, which takes less time to make than a struct.
     kept = (
+        2 if contact.standings else 1,
         epoch,
         contact.now_ms,
         contact.first_received_ms,
@@ -60,9 +62,7 @@ def encode_record(contact: Contact, epoch: int) -> bytes:
         contact.features,
         contact.memberships,
     )
-    if contact.standings:
-        return _encoder.encode(StoredWithStandings(2, *kept, contact.standings))
-    return _encoder.encode(StoredContact(1, *kept))
+    return _encode((*kept, contact.standings) if contact.standings else kept)
 
 
 def decode_record(contact_id: str, record: bytes) -> tuple[Contact, int]:

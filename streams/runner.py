@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.clock import Clock
 from streams.errors import StreamsError, unspoken
+from streams.fetched import FetchedRecord
 from streams.fetching import Batch
 from streams.inbox import Inbox
 from streams.outbox import PublishFailed
@@ -60,7 +60,7 @@ class Lane(Protocol):
         """Takes the partition; the offsets to read the topics from (absent: the beginning)."""
         ...
 
-    async def handle(self, records: Mapping[str, Sequence[ConsumerRecord]]) -> None:
+    async def handle(self, records: Mapping[str, Sequence[FetchedRecord]]) -> None:
         """Takes records of each topic; returns when all that follows from them is safe."""
         ...
 

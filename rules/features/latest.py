@@ -38,7 +38,9 @@ class PropertyValue(Feature):
 
         def fold(features: dict[int, Any], event: Event) -> None:
             kept = features.get(number)
-            if kept is None or displaces(event.time_ms, kept[0]):
+            if kept is None:
                 features[number] = [event.time_ms, read(event)]
+            elif displaces(event.time_ms, kept[0]):
+                kept[0], kept[1] = event.time_ms, read(event)
 
         return fold

@@ -1,6 +1,6 @@
 """A lane that takes a partition's whole past again, and publishes only what never was."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rules.contact import Contact
@@ -31,10 +31,10 @@ class RebuildIntake(Intake):
     arrived: Arrived
 
     def take(
-        self, topic: str, records: Sequence[Record], now_ms: int, is_home: Callable[[str], bool]
+        self, topic: str, records: Sequence[Record], now_ms: int, known: Container[str] = frozenset()
     ) -> Taken:
         """Sorts a batch."""
-        taken = super().take(topic, records, now_ms, is_home)
+        taken = super().take(topic, records, now_ms, known)
         done, arrived = self.arrived.done.get(topic, 0), self.arrived
         buried = max(done, arrived.buried.get(topic, 0))
         taken.dead_letters = [output for output in taken.dead_letters if _offset(output) >= buried]

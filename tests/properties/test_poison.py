@@ -258,7 +258,7 @@ def test_every_value_is_an_event_or_has_one_reason(value: bytes | None, received
 def test_every_record_becomes_an_event_or_one_dead_letter_that_can_be_put_back(fed: list[FedRecord]) -> None:
     intake = Intake(0, NAMES, 4, 300_000)
     for record in fed:
-        taken = intake.take(NAMES.events, [record], NOW_MS, lambda _: False)
+        taken = intake.take(NAMES.events, [record], NOW_MS)
         assert len(taken.events) + len(taken.forwards) + len(taken.dead_letters) == 1
         for forward in taken.forwards:
             assert forward.key is not None
@@ -274,7 +274,7 @@ def _check_dead_letter(record: FedRecord, dead: Output, intake: Intake) -> None:
     assert named["source_offset"] == b"%d" % record.offset
     stored = ConsumerRecord("d", 0, 7, NOW_MS, 1, dead.key, dead.value, None, 0, 0, tuple(dead.headers))
     back = FedRecord(8, dead.key, dead.value, NOW_MS if record.timestamp >= 0 else -1, headers_back(stored))
-    again: Taken = intake.take(NAMES.events, [back], NOW_MS, lambda _: False)
+    again: Taken = intake.take(NAMES.events, [back], NOW_MS)
     assert [dict(each.headers)["reason"] for each in again.dead_letters] == [named["reason"]]
 
 

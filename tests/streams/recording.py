@@ -6,14 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaProducer
 
 from streams.app import SegmentsApp, build_app
 from streams.clock import Clock
 from streams.connections import KafkaConnection
+from streams.fetched import FetchedRecord
 from streams.store import FenceLost
 
-Hook = Callable[[int, str, Sequence[ConsumerRecord]], Awaitable[None]]
+Hook = Callable[[int, str, Sequence[FetchedRecord]], Awaitable[None]]
 
 
 async def until(condition: Callable[[], object], timeout_s: float = 15) -> None:
@@ -31,7 +32,7 @@ class Storage:
     def __init__(self) -> None:
         self.offsets: dict[int, dict[str, int]] = defaultdict(dict)
         self.taken: dict[int, list[tuple[str, int, bytes | None]]] = defaultdict(list)
-        self.batches: dict[int, list[Mapping[str, Sequence[ConsumerRecord]]]] = defaultdict(list)
+        self.batches: dict[int, list[Mapping[str, Sequence[FetchedRecord]]]] = defaultdict(list)
         """What each lane was given at once."""
         self.fences: dict[int, int] = defaultdict(int)
         self.ticks: dict[int, list[int | None]] = defaultdict(list)
@@ -74,7 +75,7 @@ class RecordingLane:
         self._fence = self._storage.fences[self._partition]
         return dict(self._storage.offsets[self._partition])
 
-    async def handle(self, records: Mapping[str, Sequence[ConsumerRecord]]) -> None:
+    async def handle(self, records: Mapping[str, Sequence[FetchedRecord]]) -> None:
         if self._storage.before is not None:
             for topic, of_topic in records.items():
                 await self._storage.before(self._partition, topic, of_topic)

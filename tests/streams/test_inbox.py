@@ -1,14 +1,15 @@
 """What waits for a lane: complete, bounded, in the order of received times."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 
 import pytest
-from aiokafka import ConsumerRecord
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.clock import Clock
+from streams.fetched import FetchedRecord, fetched
 from streams.fetching import Batch
 from streams.inbox import FULL_BYTES, FULL_RECORDS, MOST_BYTES, MOST_RECORDS, Gap, Inbox, Part
 
@@ -17,8 +18,8 @@ NOW_MS = 1_000_000
 SKEW_MS = 1000
 
 
-def _record(topic: str, offset: int, received_ms: int, size: int = 10) -> ConsumerRecord:
-    return ConsumerRecord(topic, 0, offset, received_ms, 1, None, b"", None, 0, size, ())
+def _record(offset: int, received_ms: int, size: int = 10) -> FetchedRecord:
+    return FetchedRecord(offset, received_ms, None, b"", (), size)
 
 
 def _batch(
@@ -33,7 +34,7 @@ def _batch(
 ) -> Batch:
     """Records with these received times; ``after``: how many offsets after them have no record. By ``ends`` the broker
     has nothing of the other topic, if nothing is said."""
-    records = [_record(topic, offset, time_ms, size) for offset, time_ms in enumerate(times_ms, start=start)]
+    records = [_record(offset, time_ms, size) for offset, time_ms in enumerate(times_ms, start=start)]
     known = {BY_CONTACT if topic == EVENTS else EVENTS: 0} if ends is None else ends
     return Batch(TP(topic, 0), epoch, start, start + len(records) + after, records, known)
 
@@ -104,7 +105,7 @@ def test_large_records_are_given_out_few_at_a_time_and_each_once(inbox: Inbox) -
     inbox.put(_zeros(40, 1, size=2 * MOST_BYTES))
     given_out, offsets = [], []
     while parts := inbox.take():
-        given_out.append(sum(record.serialized_value_size for record in parts[0].records))
+        given_out.append(sum(record.size for record in parts[0].records))
         offsets += [record.offset for record in parts[0].records]
     assert offsets == list(range(41))
     assert max(given_out[:-1]) <= MOST_BYTES + size
@@ -112,9 +113,11 @@ def test_large_records_are_given_out_few_at_a_time_and_each_once(inbox: Inbox) -
 
 
 def test_keys_and_headers_count_as_much_as_values(inbox: Inbox, flow: _Flow) -> None:
-    key = ConsumerRecord(EVENTS, 0, 0, 0, 1, None, b"", None, FULL_BYTES // 2, 10, ())
-    header = ConsumerRecord(
-        EVENTS, 0, 1, 0, 1, None, b"", 0, 0, 10, (("h", bytes(FULL_BYTES // 2)), ("n", None))
+    half = bytes(FULL_BYTES // 2)
+    key = fetched(None, SimpleNamespace(offset=0, timestamp=0, key=half, value=b"", headers=[]))
+    header = fetched(
+        None,
+        SimpleNamespace(offset=1, timestamp=0, key=None, value=b"", headers=[("h", half), ("n", None)]),
     )
     for record in (key, header):
         inbox.put(Batch(TP(EVENTS, 0), 1, record.offset, record.offset + 1, [record], {BY_CONTACT: 0}))

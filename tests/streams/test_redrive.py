@@ -43,7 +43,7 @@ class World:
     async def bury(self, *records: FedRecord, partition: int = 0) -> None:
         """What an intake makes of records that cannot be taken."""
         intake = Intake(partition, self.topics, PARTITIONS, 300_000)
-        taken = intake.take(self.topics.events, records, START_MS, lambda _: True)
+        taken = intake.take(self.topics.events, records, START_MS)
         assert len(taken.dead_letters) == len(records)
         publisher = KafkaPublisher(self.connection)
         await publisher.publish(taken.dead_letters)
