@@ -15,7 +15,7 @@ class KafkaPublisher:
     """The outbox's ``Publisher`` on a real Kafka. Start it, and stop it, with the worker."""
 
     def __init__(
-        self, connection: KafkaConnection, observe: Observe | None = None, *, compression: str | None = "lz4"
+        self, connection: KafkaConnection, observe: Observe | None = None, *, compression: str | None = "zstd"
     ) -> None:
         """``observe`` is told of each batch: "publish", how many seconds it took, whether it failed."""
         self._holder = ProducerHolder(connection, observe, compression)

@@ -91,7 +91,7 @@ class Returner:
             client_id="livesegments-redrive",
             transactional_id=self._ledger_topic,
             transaction_timeout_ms=TRANSACTION_MS,
-            compression_type="lz4",
+            compression_type="zstd",
             max_batch_size=BATCH_BYTES,
         )
         self._producer = producer

@@ -48,7 +48,7 @@ class TransactionalPublisher:
         tails: TailReader,
         observe: Observe | None = None,
         *,
-        compression: str | None = "lz4",
+        compression: str | None = "zstd",
     ) -> None:
         """``observe`` is told of each batch ("publish") and each end of a transaction ("transaction")."""
         self._partition, self._tails = partition, tails
