@@ -157,16 +157,16 @@ def moment_of_number(number: int | float | str) -> int:
 
 def format_moment(moment_ms: int) -> str:
     """Milliseconds UTC since 1970 -> ``2026-01-05T10:00:00.000Z``. Raises ValueError beyond the years 1 to 9999."""
-    days, rest = divmod(moment_ms, DAY_MS)
-    hours, rest = divmod(rest, HOUR_MS)
-    minutes, rest = divmod(rest, MINUTE_MS)
-    seconds, millis = divmod(rest, SECOND_MS)
-    return f"{_day_text(days)}T{hours:02}:{minutes:02}:{seconds:02}.{millis:03}Z"
+    minute, rest = divmod(moment_ms, MINUTE_MS)
+    second, millis = divmod(rest, SECOND_MS)
+    return f"{_minute_text(minute)}:{second:02}.{millis:03}Z"
 
 
 @lru_cache(maxsize=4096)
-def _day_text(days: int) -> str:
-    return date.fromordinal(days + _EPOCH_DAY).isoformat()
+def _minute_text(minute: int) -> str:
+    days, rest = divmod(minute * MINUTE_MS, DAY_MS)
+    hours, rest = divmod(rest, HOUR_MS)
+    return f"{date.fromordinal(days + _EPOCH_DAY).isoformat()}T{hours:02}:{rest // MINUTE_MS:02}"
 
 
 def _in_calendar(moment_ms: int | None, written: object) -> int:
