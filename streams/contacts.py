@@ -1,6 +1,6 @@
 """One partition's contacts in memory, and what a piece of work does to them. No I/O: the lane does that."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rules.contact import Contact
@@ -19,7 +19,15 @@ class Work:
     """For each transition that an event caused, when that event was received, in the order of ``transitions``."""
     changed: dict[str, int | None] = field(default_factory=dict)
     """Contacts whose record changed, with the wake that is stored of each."""
+    contacts: list[Contact] = field(default_factory=list)
+    """The same contacts, in the same order."""
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+
+    def note(self, contact: Contact, stored_ms: int | None) -> None:
+        """The record of a contact changes, of which a wake is stored."""
+        if contact.id not in self.changed:
+            self.changed[contact.id] = stored_ms
+            self.contacts.append(contact)
 
 
 class Contacts:
@@ -44,9 +52,8 @@ class Contacts:
         self._capacity = capacity
         self._capacity_bytes = capacity_bytes
         self._contacts: dict[str, Contact] = {}
-        self._sizes: dict[str, int] = {}
-        """Of the records as they were last read or written."""
         self._size = 0
+        """Of all their records, as they were last read or written."""
 
     def missing(self, ids: Iterable[str]) -> list[str]:
         """Those of the contacts that are not in memory, each once."""
@@ -68,19 +75,18 @@ class Contacts:
                 continue
             contact, epoch = decode_record(contact_id, record)
             self._contacts[contact_id] = contact
-            self._measure({contact_id: record})
+            self._measure([contact], [record])
             if self._change is not None and epoch != self._epoch:
                 wake_ms = contact.wake_ms
                 if self._step.redefine(contact, self._change, work.transitions):
-                    work.changed.setdefault(contact_id, wake_ms)
+                    work.note(contact, wake_ms)
 
     def take(self, event: Event, work: Work) -> None:
         """Takes one event, in the order of the log."""
         contact = self._contacts[event.contact_id]
         if event.received_ms > work.clock_ms:  # noqa: PLR1730 - on the path of every event
             work.clock_ms = event.received_ms
-        if contact.id not in work.changed:
-            work.changed[contact.id] = contact.wake_ms
+        work.note(contact, contact.wake_ms)
         transitions = work.transitions
         before = len(transitions)
         work.outcomes[self._step.take(contact, event, work.clock_ms, transitions)] += 1
@@ -92,7 +98,7 @@ class Contacts:
     def wake(self, contact_id: str, work: Work) -> None:
         """Lets the wakes of a contact that the clock has gone beyond happen."""
         contact = self._contacts[contact_id]
-        work.changed.setdefault(contact_id, contact.wake_ms)
+        work.note(contact, contact.wake_ms)
         self._step.advance(contact, work.clock_ms, work.transitions)
 
     def get(self, contact_id: str) -> Contact:
@@ -105,24 +111,25 @@ class Contacts:
 
     def records(self, work: Work) -> dict[str, bytes]:
         """The records to store."""
-        epoch, contacts = self._epoch, self._contacts
-        found = {contact_id: encode_record(contacts[contact_id], epoch) for contact_id in work.changed}
-        self._measure(found)
-        return found
+        epoch = self._epoch
+        records = [encode_record(contact, epoch) for contact in work.contacts]
+        self._measure(work.contacts, records)
+        return dict(zip(work.changed, records, strict=True))
 
-    def _measure(self, records: Mapping[str, bytes]) -> None:
-        sizes = self._sizes
-        self._size -= sum([sizes.get(contact_id, 0) for contact_id in records])
-        sizes.update(zip(records, map(len, records.values()), strict=True))
-        self._size += sum(map(len, records.values()))
+    def _measure(self, contacts: Sequence[Contact], records: Sequence[bytes]) -> None:
+        grown = 0
+        for contact, record in zip(contacts, records, strict=True):
+            size = len(record)
+            grown += size - contact.size
+            contact.size = size
+        self._size += grown
 
     def wakes(self, work: Work) -> dict[str, int | None]:
         """The wakes to store: those that are not what is stored."""
-        contacts = self._contacts
         return {
-            contact_id: wake_ms
-            for contact_id, stored_ms in work.changed.items()
-            if (wake_ms := contacts[contact_id].wake_ms) != stored_ms
+            contact.id: contact.wake_ms
+            for contact, stored_ms in zip(work.contacts, work.changed.values(), strict=True)
+            if contact.wake_ms != stored_ms
         }
 
     def settle(self) -> None:
@@ -133,8 +140,7 @@ class Contacts:
         for contact_id in list(self._contacts):
             if len(self._contacts) <= most and self._size <= most_bytes:
                 return
-            del self._contacts[contact_id]
-            self._size -= self._sizes.pop(contact_id, 0)
+            self._size -= self._contacts.pop(contact_id).size
 
     def changes_done(self) -> None:
         """Every stored contact has been brought through the change of definitions."""
@@ -143,7 +149,6 @@ class Contacts:
     def forget(self) -> None:
         """Drops all contacts: what is stored is right."""
         self._contacts.clear()
-        self._sizes.clear()
         self._size = 0
 
 

@@ -92,7 +92,8 @@ class RebuildLane(Lane):
             await self._bring_in(ids, work)
             for contact_id, number, sequence, at_ms in published:
                 hear(self._contacts.get(contact_id), number, sequence, at_ms)
-            work.changed.update(dict.fromkeys(ids))
+            for contact_id in ids:
+                work.note(self._contacts.get(contact_id), None)
             await self._finish(self._commit(work, []), [], work)
 
     async def reach(self, clock_ms: int) -> None:
@@ -123,7 +124,7 @@ class RebuildLane(Lane):
             wake_ms = contact.wake_ms
             corrections = self._ear.corrections(contact, self._now_ms(contact), key_of, versions)
             if corrections is not None:
-                work.changed.setdefault(contact_id, wake_ms)
+                work.note(contact, wake_ms)
                 work.transitions += corrections
         self.published += len(work.transitions)
         self.corrected += len(work.transitions)
