@@ -81,7 +81,8 @@ async def test_a_start_costs_the_same_however_many_contacts_are_stored(
     definitions.mkdir()
     write(definitions, 2)
     with own_redis(folder) as server:
-        costs = []
+        costs: list[Cost] = []
+        installation: Installation | None = None
         for contacts in (FEW, MANY):
             name = unique_name("start")
             (tmp_path / name).mkdir()
@@ -101,6 +102,7 @@ async def test_a_start_costs_the_same_however_many_contacts_are_stored(
         assert abs(many.bytes_out - few.bytes_out) < 20_000
         # Under other definitions contacts are gone through: it is this that would be seen.
         write(definitions, 1)
+        assert installation is not None
         changed = await start(installation, MANY + 1)
         assert changed.commands["hscan"] > many.commands["hscan"]
         assert changed.bytes_out > many.bytes_out + 20_000
