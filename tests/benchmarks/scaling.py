@@ -24,6 +24,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import redis
 from aiokafka import AIOKafkaProducer
 
 from streams.intake import home
@@ -87,7 +88,15 @@ async def scaled(servers: Site, load: Load, workers: int) -> dict[str, Any]:
         end = time.time()
         used = sampler.between(begin, end)
     await check(installation, load.expected)
+    _forget(installation)
     return _result(load, end - begin, used, own, pinned=pinned)
+
+
+def _forget(installation: Installation) -> None:
+    """Or Redis would have more to do in each run: it writes its file anew as that doubles."""
+    with redis.Redis.from_url(installation.redis_url) as client:
+        for key in client.scan_iter(f"{installation.name}:*", count=1000):
+            client.delete(key)
 
 
 def _result(
@@ -185,9 +194,10 @@ def grown(costs: Mapping[int, Mapping[str, float]]) -> dict[int, dict[str, float
     return found
 
 
-def middle(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The run of median CPU time of the workers: others on the machine move that least."""
-    return sorted(runs, key=lambda run: run["cpu_us_per_event"]["workers"])[(len(runs) - 1) // 2]
+def cheapest(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The run that took the workers the least CPU time: what else the machine does only adds to it, the more processes
+    there are the more."""
+    return min(runs, key=lambda run: run["cpu_us_per_event"]["workers"])
 
 
 def _arguments() -> argparse.Namespace:
@@ -205,7 +215,7 @@ def _arguments() -> argparse.Namespace:
         default=[1, 2],
         help="how many; the first is what the others are compared with",
     )
-    add("--runs", type=int, default=3, help="of each kind; the one of median CPU time is shown")
+    add("--runs", type=int, default=3, help="of each kind; the one of least CPU time is shown")
     add("--json", type=Path, metavar="FILE", help="where to write all figures")
     return parser.parse_args()
 
@@ -234,7 +244,7 @@ async def _compared(servers: Site, load: Load, arguments: argparse.Namespace) ->
     return {
         "rate": load.rate,
         "runs": runs,
-        "shown": {workers: middle(done) for workers, done in runs.items()},
+        "shown": {workers: cheapest(done) for workers, done in runs.items()},
     }
 
 
