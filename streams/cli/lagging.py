@@ -43,7 +43,7 @@ WINDOW_S = 10.0
     "--json", "as_json", is_flag=True, help="One JSON object, for programs; while it goes on, one a line."
 )
 def lag(*, watch: bool, until_done: bool, over_ms: int, as_json: bool) -> None:
-    """Show what waits, how fast it is taken, and how long that will take.
+    """Show what waits, how fast it is taken, and the time left.
 
     For each partition: records that are not taken yet, the age of the first of them, records taken and come per second,
     the time left, and wakes that are due. Beside these, transitions that are committed and not published. Only reads:
