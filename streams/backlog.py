@@ -119,7 +119,8 @@ class BacklogReader:
             await partition_count(self._connection, self._topics.by_contact)
             topics.append(self._topics.by_contact)
         except NoSuchTopic:
-            pass  # no worker has run yet
+            if stored is not None:
+                raise  # or records would wait there unseen; before a worker has run there is none
         self._places = [TopicPartition(topic, number) for number in range(count) for topic in topics]
         self._consumer = AIOKafkaConsumer(
             **self._connection.options(),

@@ -59,8 +59,8 @@ class Lags:
         self._reader, self._window_s = reader, window_s
         self._tracks: dict[int, Track] = {}
         self._before: Look | None = None
-        self._published: set[tuple[int, tuple[int, int]]] = set()
-        """Outboxes of which all is known to be published."""
+        self._published: dict[int, tuple[int, int]] = {}
+        """By partition, the outbox of which all is known to be published."""
 
     async def next(self, pause_s: float, *, oldest: bool) -> Lag:
         """How it is after a pause; the first time there is a look before it, too. ``oldest``: looks into every partition
@@ -104,10 +104,10 @@ class Lags:
             for number, each in now.partitions.items()
             if each.outbox[1] and each.outbox == before.partitions[number].outbox
         }
-        unknown = [number for number, outbox in resting.items() if (number, outbox) not in self._published]
+        unknown = [number for number, outbox in resting.items() if self._published.get(number) != outbox]
         if not unknown:
             return 0
         found = await self._reader.unpublished(unknown)
         if found == 0:
-            self._published.update((number, resting[number]) for number in unknown)
+            self._published.update({number: resting[number] for number in unknown})
         return found
