@@ -1,6 +1,6 @@
 # `make` lists the targets. Every target that needs the virtual environment makes it first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs bench bench-rules bench-state faults check lint format types imports shell audit hooks lock wheel clean
+.PHONY: help setup demo test docs bench bench-rules bench-state bench-scaling faults check lint format types imports shell audit hooks lock wheel clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
@@ -28,6 +28,9 @@ bench-rules: setup ## What an event costs the rules: by number of segments, and 
 
 bench-state: setup ## Bytes a contact by kind of condition, up to a million events (ARGS="--events 1000000")
 	@$(BIN)/python -m tests.benchmarks.state_size $(ARGS)
+
+bench-scaling: setup ## One worker beside two on the same load: what an event costs, and what follows (ARGS="--help")
+	@$(BIN)/python -m tests.benchmarks.scaling $(ARGS)
 
 faults: setup ## Kill, pause and cut off workers, Kafka and Redis; then count every transition (ARGS="--help" for options)
 	@$(BIN)/python -m tests.faults $(ARGS)

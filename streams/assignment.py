@@ -71,6 +71,10 @@ class Assignment:
         """How many offsets each source of the partition is behind its end, as far as known."""
         return {tp: max(self._ends.get(tp, 0) - position, 0) for tp, position in runner.position.items()}
 
+    def has_ends_of(self, runner: LaneRunner) -> bool:
+        """Whether it is known where each source of the partition ends, and how far it is taken."""
+        return bool(runner.position) and runner.position.keys() <= self._ends.keys()
+
     def assigned(self, tps: Iterable[TP], reader: BatchConsumer) -> None:
         """These partitions are ours, and no others. Returns at once: no rebalance must wait for a lane's start."""
         if self._closed:

@@ -100,6 +100,12 @@ class Metrics:
         self.lag = self._gauge(
             "lag_records", "Records of a partition not yet processed, as far as known", "topic", "partition"
         )
+        self.catch_up = self._gauge(
+            "catch_up_seconds",
+            "Seconds until nothing of a partition waits, if records come and are taken as in the latest 15 s: 0 where"
+            " nothing waits, +Inf where what waits does not become less",
+            "partition",
+        )
         self.clock = self._gauge(
             "clock_timestamp_seconds", "A partition's clock, in seconds UTC since 1970", "partition"
         )
@@ -158,6 +164,7 @@ class Metrics:
 
     def forget_partition(self, partition: int, topics: Iterable[str]) -> None:
         """Removes what is said of a partition that this worker no longer has."""
+        self.catch_up.remove(str(partition))
         self.clock.remove(str(partition))
         self.stopped.remove(str(partition))
         self.flood_share.remove(str(partition))

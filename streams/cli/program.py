@@ -13,6 +13,7 @@ from streams.cli.definitions import check, replay, schema
 from streams.cli.demo import demo
 from streams.cli.events import send, tail
 from streams.cli.examples import test
+from streams.cli.lagging import lag
 from streams.cli.looking import doctor, explain
 from streams.cli.rebuilding import rebuild
 from streams.cli.redriving import redrive, resume
@@ -69,6 +70,7 @@ for _command in (
     resume,
     tail,
     explain,
+    lag,
     doctor,
 ):
     segments.add_command(_command)

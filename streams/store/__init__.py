@@ -44,6 +44,7 @@ __all__ = [
     "Enrolled",
     "EvictingStore",
     "FenceLost",
+    "Glance",
     "Observe",
     "OffsetMismatch",
     "PartitionCountMismatch",
@@ -75,6 +76,20 @@ class PartitionState:
     meta: dict[str, bytes]
     next_wake_ms: int | None
     """The earliest stored wake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The little of a partition that says how far it is: cheap to read, however much is stored."""
+
+    offsets: dict[str, int]
+    """Source topic -> next offset to read. A topic never committed is absent."""
+    clock_ms: int | None
+    """None before the first commit."""
+    outbox_sequence: int
+    """Sequence of the newest outbox entry ever appended, 0 if none."""
+    outbox_entries: int
+    """How many are not yet trimmed."""
 
 
 @dataclass(slots=True)
@@ -176,6 +191,18 @@ class ContactStore(Protocol):
 
     async def peek(self, partition: int) -> PartitionState:
         """What `take` would find, without taking the fence; the one given is that in force, 0 if none ever was."""
+        ...
+
+    async def glance(self, partition: int) -> Glance:
+        """How far a partition is, by a few commands that only read, and no script. Not all of one moment."""
+        ...
+
+    async def outbox(self, partition: int) -> list[bytes]:
+        """The outbox entries not yet trimmed, oldest first. Changes nothing."""
+        ...
+
+    async def due_count(self, partition: int, before_ms: int) -> int:
+        """How many contacts have a wake before a moment. Changes nothing."""
         ...
 
     async def note(self, partition: int, name: str, value: bytes) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from streams.store import Commit, CommitResult, Enrolled, PartitionState
+from streams.store import Commit, CommitResult, Enrolled, Glance, PartitionState
 from streams.store.errors import FenceLost, OffsetMismatch, PartitionCountMismatch, PartitionMoved, StateMoved
 from streams.store.ownership import Ownership
 
@@ -37,6 +37,9 @@ class _Wakes:
         for entry in found:
             heapq.heappush(self._heap, entry)
         return [(contact_id, at_ms) for at_ms, contact_id in found]
+
+    def count(self, before_ms: int) -> int:
+        return sum(at_ms < before_ms for at_ms in self._at_ms.values())
 
     def next_ms(self) -> int | None:
         return next((at_ms for _, at_ms in self.first(1, math.inf)), None)
@@ -135,6 +138,16 @@ class MemoryStore:
             meta=dict(stored.meta),
             next_wake_ms=stored.wakes.next_ms(),
         )
+
+    async def glance(self, partition: int) -> Glance:
+        stored = self._partition(partition)
+        return Glance(dict(stored.offsets), stored.clock_ms, stored.outbox_sequence, len(stored.outbox))
+
+    async def outbox(self, partition: int) -> list[bytes]:
+        return list(self._partition(partition).outbox.values())
+
+    async def due_count(self, partition: int, before_ms: int) -> int:
+        return self._partition(partition).wakes.count(before_ms)
 
     async def note(self, partition: int, name: str, value: bytes) -> None:
         self._partition(partition).meta[name] = value

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from redis.exceptions import NoScriptError, ResponseError
 
-from streams.store import Commit, CommitResult, Enrolled, Observe, PartitionState, keys
+from streams.store import Commit, CommitResult, Enrolled, Glance, Observe, PartitionState, keys
 from streams.store.errors import (
     EvictingStore,
     FenceLost,
@@ -191,6 +191,30 @@ class RedisStore:
             meta={name.decode(): value for name, value in _pairs(meta)},
             next_wake_ms=_ms(wake[1]) if wake else None,
         )
+
+    async def glance(self, partition: int) -> Glance:
+        at = self._keys(partition)
+        asked = (
+            self._ask("HGETALL", at.offsets),
+            self._ask("HMGET", at.state, "clock", "outbox"),
+            self._ask("LLEN", at.outbox),
+        )
+        offsets, (clock, newest), entries = await self._observed("glance", asyncio.gather(*asked))
+        return Glance(
+            offsets={topic.decode(): int(offset) for topic, offset in _pairs(offsets)},
+            clock_ms=None if clock is None else int(clock),
+            outbox_sequence=int(newest or 0),
+            outbox_entries=int(entries),
+        )
+
+    async def outbox(self, partition: int) -> list[bytes]:
+        call = self._ask("LRANGE", self._keys(partition).outbox, 0, -1)
+        entries: list[bytes] = await self._observed("outbox", call)
+        return entries
+
+    async def due_count(self, partition: int, before_ms: int) -> int:
+        call = self._ask("ZCOUNT", self._keys(partition).wakes, "-inf", f"({before_ms}")
+        return int(await self._observed("due_count", call))
 
     async def note(self, partition: int, name: str, value: bytes) -> None:
         await self._observed("note", self._ask("HSET", self._keys(partition).meta, name, value))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from streams.store import CommitResult, ContactStore, PartitionCountMismatch
+from streams.store import CommitResult, ContactStore, Glance, PartitionCountMismatch
 from tests.contracts.stores import IDS, PARTITION, SEGMENTS, NewStore, Owner, seen
 
 STRANGE = ["", "a\nb", "{3}", "a b", "\x00\x7f", "ключ", "🛒" * 50, "members:hot", "'\"\\", "x" * 5000]
@@ -95,6 +95,25 @@ async def test_a_commit_shows_in_all_its_parts(owner: Owner, store: ContactStore
         "counts": {"entered:hot:event": 2},
         "members": {"hot": 2, "lapsed": 0},
     }
+
+
+async def test_a_glance_says_how_far_a_partition_is_and_changes_nothing(
+    owner: Owner, store: ContactStore
+) -> None:
+    assert await store.glance(PARTITION) == Glance({}, None, 0, 0)
+    assert (await store.outbox(PARTITION), await store.due_count(PARTITION, 2**52)) == ([], 0)
+    for number in range(3):
+        wakes = {f"u{number}": 100 + number}
+        await store.commit(
+            owner.batch(offsets={"events": (number, number + 1)}, wakes=wakes, outbox=b"%d" % number)
+        )
+    await store.commit(owner.batch(trim=1, clock_ms=1234, wakes={"u0": 104}))
+    before = await store.peek(PARTITION)
+    assert await store.glance(PARTITION) == Glance({"events": 3}, 1234, 3, 2)
+    assert await store.outbox(PARTITION) == [b"1", b"2"]
+    assert [await store.due_count(PARTITION, at_ms) for at_ms in (101, 102, 103, 104, 105)] == [0, 1, 2, 2, 3]
+    assert await store.peek(PARTITION) == before
+    assert await store.glance(PARTITION + 1) == Glance({}, None, 0, 0)
 
 
 async def test_what_is_noted_is_found_by_whoever_takes_the_partition_and_takes_nothing_from_its_owner(

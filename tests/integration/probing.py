@@ -53,6 +53,14 @@ class Probed:
                 found |= {int(each.labels["partition"]): each.labels["reason"] for each in family.samples}
         return found
 
+    def by_partition(self, metric: str) -> dict[int, float]:
+        """The values of a metric that has no other label."""
+        found: dict[int, float] = {}
+        for family in text_string_to_metric_families(self._get("/metrics")):
+            if family.name == metric:
+                found |= {int(each.labels["partition"]): each.value for each in family.samples}
+        return found
+
     async def until(self, condition: Callable[[], object], what: str, timeout_s: float = 30) -> None:
         """Returns when the condition holds, which may fail to be answered meanwhile."""
         until = time.monotonic() + timeout_s

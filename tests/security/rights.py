@@ -33,5 +33,11 @@ def redis_rules(group: str) -> list[str]:
     return str(line).replace("livesegments", group).split()
 
 
+def watching_rules(group: str) -> list[str]:
+    """The same of the user who only watches the lag."""
+    (line,) = re.findall(r"^ACL SETUSER watcher on >\S+ (.+)$", PAGE, re.MULTILINE)
+    return str(line).replace("livesegments", group).split()
+
+
 def _section(heading: str) -> str:
     return PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]

@@ -1,10 +1,14 @@
 """A worker runs with exactly the rights of docs/how-to/secure.md, and says which one is missing where it has fewer."""
 
 import asyncio
+import json
+import os
 import re
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -13,15 +17,18 @@ from aiokafka.errors import TransactionalIdAuthorizationFailed
 from kafka import KafkaAdminClient
 
 from streams.errors import ConfigurationError
+from streams.outbox import Entry, Output, encode_entry
 from streams.rights import lacking, spelled
 from streams.store import StoreDenied
+from streams.store.keys import PartitionKeys
 from streams.store.redis import RedisStore
 from streams.topics import TopicNames, TopicsUnusable, ensure
 from tests.integration.history import history
 from tests.integration.installation import Installation, WorkerProcess, assert_came_true, outcome
 from tests.security.conftest import SecuredRedis, connection, login
-from tests.security.rights import kafka_rights, redis_rules
+from tests.security.rights import kafka_rights, redis_rules, watching_rules
 from tests.security.secured_kafka import Right, SecuredKafka
+from tests.streams.cli.running import command
 
 pytestmark = pytest.mark.integration
 
@@ -149,6 +156,50 @@ def _end_of(worker: WorkerProcess) -> int | None:
     assert worker.process is not None
     worker.process.join(30)
     return worker.process.exitcode
+
+
+async def test_the_lag_can_be_watched_with_exactly_these_rights_and_with_fewer_says_what_it_cannot_tell(
+    secured: SecuredKafka, secured_redis: SecuredRedis, user: str, secured_installation: Installation
+) -> None:
+    its = secured_installation
+    with redis.Redis.from_url(secured_redis.admin_url) as client:
+        client.rpush(PartitionKeys.of(its.name, 0).outbox, _entry_of(its.topics))
+        client.hset(PartitionKeys.of(its.name, 0).state, mapping={"clock": 5, "outbox": 1})
+        client.zadd(PartitionKeys.of(its.name, 0).wakes, {"u1": 1})
+    await its.produce(history(5, 40, its.partitions, contacts=6))
+    rights, rules = (
+        kafka_rights("What watching the lag needs", its.topics, its.name),
+        watching_rules(its.name),
+    )
+    secured.allow(user, rights)
+    secured_redis.set_user(user, *rules)
+    settings = {**login(secured, user), "redis": secured_redis.url(user)}
+    environment = dict(its.worker(**settings).environment)
+    said, found = await asyncio.to_thread(_lag, environment)
+    assert said == ""
+    assert (found["waiting"], found["wakes_due"], found["outputs_unpublished"]) == (42, 1, 1)
+    assert found["oldest_s"] is not None
+    secured_redis.set_user(user, *[rule for rule in rules if rule != "+zcount"])
+    secured.take_away(user, rights[2])
+
+    def told() -> bool:
+        said, found = _lag(environment)
+        return said == "" and (found["wakes_due"], found["outputs_unpublished"]) == (None, None)
+
+    await asyncio.to_thread(_until, told)
+
+
+def _entry_of(topics: TopicNames) -> bytes:
+    output = Output(topics.transitions, 0, b"u1", b"{}", [("ce_id", b"1")])
+    return encode_entry(Entry([output], {topics.transitions: 0}))
+
+
+def _lag(environment: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    ended = subprocess.run(
+        command("lag", "--over", "100ms", "--json"), env=dict(os.environ) | environment,
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return ended.stderr, json.loads(ended.stdout)
 
 
 # ---------------------------------------------------------------------------------------------------------- Redis

@@ -175,6 +175,8 @@ def test_nothing_is_left_of_segments_and_partitions_that_are_gone() -> None:
     assert value(metrics, "definitions_loaded") == 1
     metrics.lag.labels("events", "1").set(5)
     metrics.clock.labels("1").set(5)
+    metrics.catch_up.labels("1").set(5)
     metrics.forget_partition(1, ["events", "events-by-contact"])
     assert value(metrics, "lag_records", topic="events", partition="1") is None
     assert value(metrics, "clock_timestamp_seconds", partition="1") is None
+    assert value(metrics, "catch_up_seconds", partition="1") is None
