@@ -1,6 +1,7 @@
 """All the segments in force, indexed by what they read."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -19,15 +20,37 @@ MOST_PANELS = 256
 Programs = tuple[Program, ...]
 
 
-class Touch:
-    """What events of one name do: which features they change, and which segments may follow."""
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an event of some sources does: what it is folded into, and which segments may follow."""
 
-    def __init__(
-        self, sources: Sequence[tuple[Callable[[Event], bool] | None, list[Fold], Programs]]
-    ) -> None:
-        self._always = [fold for guard, folds, _ in sources if guard is None for fold in folds]
-        self._guarded = [(guard, folds, programs) for guard, folds, programs in sources if guard is not None]
-        self._plain = [program for guard, _, programs in sources if guard is None for program in programs]
+    guard: Callable[[Event], bool] | None
+    """Whether an event is one of theirs; None: all are."""
+    folds: list[Fold]
+    programs: Programs
+    tells_change: bool
+    """Whether the folds tell if a segment may follow."""
+
+
+class Touch:
+    """What events of one name do: which features they change, and which segments may follow.
+
+    The latest device of a contact is the same as before, as a rule: so most events can move none of the segments that
+    ask for it, and do not judge them.
+    """
+
+    def __init__(self, effects: Sequence[Effect]) -> None:
+        always = [effect for effect in effects if effect.guard is None]
+        self._always = [fold for effect in always if not effect.tells_change for fold in effect.folds]
+        self._telling = [fold for effect in always if effect.tells_change for fold in effect.folds]
+        self._guarded = [(effect.guard, effect.folds) for effect in effects if effect.guard is not None]
+        self._plain = [program for effect in always if not effect.tells_change for program in effect.programs]
+        self._groups = [effect.programs for effect in effects if effect.guard is not None]
+        """Those of each bit of what an event was taken into: one for each guard, then one for all that tell."""
+        self._groups.append(
+            tuple(program for effect in always if effect.tells_change for program in effect.programs)
+        )
+        self._told = 1 << len(self._guarded)
         self._panels: dict[int, Panel] = {0: Panel(self._plain)}
 
     def fold(self, features: dict[int, Any], event: Event) -> Panel:
@@ -35,7 +58,10 @@ class Touch:
         for fold in self._always:
             fold(features, event)
         taken = 0
-        for place, (guard, folds, _) in enumerate(self._guarded):
+        for fold in self._telling:
+            if fold(features, event):
+                taken = self._told
+        for place, (guard, folds) in enumerate(self._guarded):
             if guard(event):
                 taken |= 1 << place
                 for fold in folds:
@@ -44,7 +70,7 @@ class Touch:
         return self._panel(taken) if panel is None else panel
 
     def _panel(self, taken: int) -> Panel:
-        chosen = [item[2] for place, item in enumerate(self._guarded) if taken >> place & 1]
+        chosen = [programs for place, programs in enumerate(self._groups) if taken >> place & 1]
         panel = Panel(program for group in [self._plain, *chosen] for program in group)
         if len(self._panels) < MOST_PANELS:
             self._panels[taken] = panel
@@ -62,11 +88,18 @@ class Blueprint:
         """In the order in which they are judged."""
         self.features: dict[str, Feature] = {}
         self.capacities: dict[str, int] = {}
+        self._timed = set[str]()
         for leaf in (leaf for draft in self.drafts for leaf in draft.leaves):
             if leaf.feature is not None:
                 key = leaf.feature.key
                 self.features.setdefault(key, leaf.feature)
                 self.capacities[key] = max(self.capacities.get(key, 0), leaf.capacity)
+                if leaf.reads_time:
+                    self._timed.add(key)
+
+    def tells_change(self, feature: Feature) -> bool:
+        """Whether what is folded into it tells if any verdict can be another than before."""
+        return feature.tells_change and feature.key not in self._timed
 
     @property
     def segment_keys(self) -> list[str]:
@@ -153,28 +186,28 @@ class Catalog:
         return index
 
     def _index_names(self) -> dict[str, Touch]:
-        by_sources: dict[tuple[Source, ...], list[Feature]] = {}
+        by_sources: dict[tuple[tuple[Source, ...], bool], list[Feature]] = {}
         for feature in self._blueprint.features.values():
             if feature.sources:
-                by_sources.setdefault(feature.sources, []).append(feature)
-        heard = {sources: {name for source in sources for name in source.names} for sources in by_sources}
+                # Behind a guard, what an event is taken into is told by that alone.
+                tells = self._blueprint.tells_change(feature) and guard_of(feature.sources) is None
+                by_sources.setdefault((feature.sources, tells), []).append(feature)
+        heard = {sources: {name for source in sources for name in source.names} for sources, _ in by_sources}
         return {
             name: Touch(
                 [
-                    self._effect(sources, features)
-                    for sources, features in by_sources.items()
+                    self._effect(sources, features, tells)
+                    for (sources, tells), features in by_sources.items()
                     if name in heard[sources] or ANY_EVENT in heard[sources]
                 ]
             )
             for name in set().union(*heard.values())
         }
 
-    def _effect(
-        self, sources: tuple[Source, ...], features: list[Feature]
-    ) -> tuple[Callable[[Event], bool] | None, list[Fold], Programs]:
+    def _effect(self, sources: tuple[Source, ...], features: list[Feature], tells_change: bool) -> Effect:
         folds = [self._fold_of(feature) for feature in features]
         readers = ordered(program for feature in features for program in self._readers[feature.key])
-        return guard_of(sources), folds, readers
+        return Effect(guard_of(sources), folds, readers, tells_change)
 
     def _fold_of(self, feature: Feature) -> Fold:
         return feature.fold(self._numbering.features[feature.key], self._blueprint.capacities[feature.key])

@@ -33,6 +33,9 @@ class Leaf(ABC):
     """For features of which some need more than others, such as the newest times: how many it needs."""
     cost: int = 1
     """Rough cost of its verdict; the cheap ones of an ``all`` go first."""
+    reads_time: bool = False
+    """Whether its verdict can be another one although the feature says that none can (``Feature.tells_change``), since
+    it goes by when the event was, too."""
 
     def number(self, numbering: Numbering) -> int:
         """Under which contacts keep what it reads: that of its feature; -1 where it has none."""
@@ -169,6 +172,7 @@ class EventProperty(ValueLeaf):
         super().__init__(tests)
         self.feature = PropertyValue(order, source, path)
         self._within_ms = within_ms
+        self.reads_time = within_ms is not None
 
     def emit(self, to: Emitter, number: int) -> str:
         kept, out = to.feature(number), to.variable()

@@ -14,7 +14,7 @@ from rules.paths import event_reader
 from rules.value_tests import Where
 from rules.values import predicate
 
-Fold = Callable[[dict[int, Any], Event], None]
+Fold = Callable[[dict[int, Any], Event], object]
 """Takes a matching event into the features of its contact, by feature number."""
 
 Matches = Callable[[Event], bool]
@@ -92,6 +92,12 @@ class Feature(ABC):
     def limited(self) -> Limit | None:
         """Counts the events past which it was no longer exact; None: it always is."""
         return getattr(self, "limit", None)
+
+    @property
+    def tells_change(self) -> bool:
+        """Whether ``fold`` returns whether a verdict can be another than before, but for verdicts that go by when the
+        event was; else one always can."""
+        return False
 
     def is_inexact(self, state: Any) -> bool:  # noqa: ARG002 - most are exact, always
         """Whether more has happened than a state tells exactly."""

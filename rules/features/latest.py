@@ -33,14 +33,23 @@ class PropertyValue(Feature):
     def sources(self) -> tuple[Source, ...]:
         return (self.source,)
 
+    @property
+    def tells_change(self) -> bool:
+        return True
+
     def fold(self, number: int, capacity: int) -> Fold:  # noqa: ARG002
         read, displaces = event_reader(self.path), order_of(self.order)
 
-        def fold(features: dict[int, Any], event: Event) -> None:
+        def fold(features: dict[int, Any], event: Event) -> bool:
             kept = features.get(number)
             if kept is None:
                 features[number] = [event.time_ms, read(event)]
-            elif displaces(event.time_ms, kept[0]):
-                kept[0], kept[1] = event.time_ms, read(event)
+                return True
+            if not displaces(event.time_ms, kept[0]):
+                return False
+            before, values = kept[1], read(event)
+            kept[0], kept[1] = event.time_ms, values
+            # Equal texts are the same; 1, 1.0 and true are equal, and no test takes them for the same.
+            return values != before or len(values) != 1 or type(values[0]) is not str
 
         return fold
