@@ -1,0 +1,141 @@
+"""All that is measured in one go, one after another: nothing else of the benchmark runs meanwhile."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.benchmarks.history import History
+from tests.benchmarks.latency import contacts_at, worker_latency
+from tests.benchmarks.measuring import machine
+from tests.benchmarks.peers import PEERS
+from tests.benchmarks.peers.environments import LeftOut
+from tests.benchmarks.peers.running import peer_throughput, version_of
+from tests.benchmarks.site import Site
+from tests.benchmarks.stored import start_with
+from tests.benchmarks.throughput import middle, worker_throughput
+from tests.benchmarks.workload import Workload
+
+LATENCY_WORKLOADS = ("segbench", "bursts")
+"""Of all that are measured; of others where there is one alone."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to measure."""
+
+    workloads: tuple[str, ...]
+    peers: tuple[str, ...] = ()
+    events: int = 150_000
+    slow_events: int = 10_000
+    runs: int = 1
+    rate: int = 0
+    seconds: float = 23
+    loads: tuple[int, ...] = ()
+    idle_s: float = 0
+    stored: int = 0
+
+
+async def measure(site: Site, wanted: Wanted) -> dict[str, Any]:
+    """All figures, as they are written to the JSON file."""
+    found: dict[str, Any] = {
+        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "machine": machine(),
+        "delivery": site.delivery,
+        "workloads": {},
+        "left_out": {},
+    }
+    measured = [_Measured(site, wanted, Workload(name)) for name in wanted.workloads]
+    for each in measured:
+        found["workloads"][each.workload.name] = each.found
+    # In turn, so that what happens on the machine meanwhile happens to all of them.
+    for number in range(wanted.runs):
+        for each in measured:
+            await each.throughput(number, found["left_out"])
+    for each in measured:
+        each.choose()
+        await each.latency(alone=len(measured) == 1)
+    if wanted.stored and measured:
+        print(f"a start with {wanted.stored:,} contacts stored ...", flush=True)
+        workload = measured[0].workload
+        found["start"] = [await start_with(site, workload, contacts) for contacts in (0, wanted.stored)]
+    found["versions"] = site.versions() | _versions_of_peers(wanted)
+    return found
+
+
+@dataclass
+class _Measured:
+    """One workload."""
+
+    site: Site
+    wanted: Wanted
+    workload: Workload
+    found: dict[str, Any] = field(init=False)
+    _runs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _histories: dict[int, History] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        file = self.workload.file
+        segments = len(self.workload.segments.documents)
+        self.found = {**file.model_dump(mode="json", exclude_none=True), "segments": segments}
+
+    async def throughput(self, number: int, left_out: dict[str, str]) -> None:
+        """One run of the worker, and of each peer."""
+        wanted, name = self.wanted, self.workload.name
+        history = self._history(wanted.events)
+        print(f"{name}: worker, run {number + 1} of {wanted.runs} ...", flush=True)
+        self._runs.setdefault("worker", []).append(await worker_throughput(self.site, history))
+        if self.workload.warm:
+            # A peer has no moment from which on only some of the events count.
+            return
+        for peer in wanted.peers:
+            if peer in left_out:
+                continue
+            print(f"{name}: {PEERS[peer].label}, run {number + 1} of {wanted.runs} ...", flush=True)
+            fewer = self._history(wanted.slow_events) if PEERS[peer].is_slow else history
+            try:
+                run = await peer_throughput(self.site, fewer, peer)
+            except LeftOut as why:
+                left_out[peer] = str(why)
+                print(f"{PEERS[peer].label} is left out: {why}", flush=True)
+                continue
+            self._runs.setdefault(peer, []).append(run)
+
+    def _history(self, count: int) -> History:
+        """The same for every run; one of a million contacts is made anew each time, as it takes gigabytes."""
+        if self.workload.warm:
+            return History(self.workload, count)
+        if count not in self._histories:
+            self._histories[count] = History(self.workload, count)
+        return self._histories[count]
+
+    def choose(self) -> None:
+        """Notes the run of each that counts, and all of them."""
+        if self._runs:
+            self.found["throughput"] = {name: middle(runs) for name, runs in self._runs.items()}
+            self.found["runs"] = self._runs
+
+    async def latency(self, *, alone: bool) -> None:
+        """At the fixed rate, and at parts of the maximum that was measured."""
+        wanted, name = self.wanted, self.workload.name
+        if not wanted.rate or not (alone or name in LATENCY_WORKLOADS):
+            return
+        print(f"{name}: latency at {wanted.rate:,} events/s ...", flush=True)
+        found = [
+            await worker_latency(self.site, self.workload, wanted.rate, wanted.seconds, idle_s=wanted.idle_s)
+        ]
+        if "throughput" in self.found and self.workload.file.burst is None:
+            most = self.found["throughput"]["worker"]["events_per_s"]
+            for percent in wanted.loads:
+                rate = int(most * percent / 100)
+                print(f"{name}: latency at {percent} % of the maximum, {rate:,} events/s ...", flush=True)
+                contacts = contacts_at(rate, wanted.seconds)
+                run = await worker_latency(self.site, self.workload, rate, wanted.seconds, contacts=contacts)
+                found.append({"percent": percent, **run})
+        self.found["latency"] = found
+
+
+def _versions_of_peers(wanted: Wanted) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for peer in wanted.peers:
+        found |= version_of(PEERS[peer])
+    return found
