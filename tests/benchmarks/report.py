@@ -96,16 +96,16 @@ def _factors(throughput: dict[str, Any]) -> Iterator[str]:
 
 
 def _between(workloads: dict[str, Any]) -> Iterator[str]:
-    """The worker's cost on each workload against the one that it is to be compared with."""
+    """The worker's cost on each workload against those that it is to be compared with."""
     costs = {
         name: workload["throughput"]["worker"]["cpu_us_per_event"]["worker"]
         for name, workload in workloads.items()
         if "throughput" in workload
     }
-    for name, cost in costs.items():
-        other = "million-cached" if name == "million-uncached" else "segbench"
-        if other in costs and name not in {other, "million-cached"}:
-            yield f"{name} costs the worker {cost / costs[other]:.2f} times the CPU time of {other}"
+    pairs = [(name, "segbench") for name in costs] + [("million-uncached", "million-cached")]
+    for name, other in pairs:
+        if name != other and name in costs and other in costs:
+            yield f"{name} costs the worker {costs[name] / costs[other]:.2f} times the CPU time of {other}"
 
 
 def _latency(latency: dict[str, Any]) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """What is measured beside the worker, on the same events, in the same run."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.benchmarks.peers.environments import jars_of, python_of
+
+HEAP = "-Xmx1g"
 
 
 @dataclass(frozen=True)
@@ -15,13 +17,14 @@ class Peer:
     label: str
     command: Callable[[Path], list[str]]
     """From the folder of its run. It is told the rest by the environment (``PEER_...``)."""
-    guarantee: str = "at-least-once"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """More of the environment."""
     is_slow: bool = False
     """It takes milliseconds an event, and so is given fewer."""
     tells_all: bool = True
     """Its transitions are those of the worker word for word; else without evidence."""
     package: tuple[str, str] | None = None
-    """Environment and distribution whose version is shown; None: it is shown anyway."""
+    """What it runs in, and the distribution or jar there whose version is shown; None: it is shown anyway."""
     prepared: Callable[[Path], list[str]] | None = None
     """A command that is run before it."""
 
@@ -49,16 +52,39 @@ def _bytewax_recovery(folder: Path) -> list[str]:
 
 
 def _kafka_streams(_: Path) -> list[str]:
-    return ["java", "-Xmx1g", "-cp", jars_of("kafka_streams"), "peer.Main"]
+    return ["java", HEAP, "-cp", jars_of("kafka_streams"), "peer.Main"]
 
+
+def _flink(_: Path) -> list[str]:
+    # What it opens of Java's own packages with its start scripts.
+    opened = ("java.util", "java.lang", "java.time", "java.nio")
+    opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in opened]
+    return ["java", HEAP, *opens, "-cp", jars_of("flink"), "peer.Main"]
+
+
+AT_LEAST_ONCE = {"PEER_GUARANTEE": "at-least-once"}
+EXACTLY_ONCE = {"PEER_GUARANTEE": "exactly-once"}
 
 PEERS = {
     "faust": Peer("Faust, one event at a time", _faust, is_slow=True),
-    "quix": Peer("Quix Streams", _quix, package=("quix", "quixstreams")),
-    "quix-exactly-once": Peer("Quix Streams, exactly once", _quix, "exactly-once"),
-    "bytewax": Peer("Bytewax", _bytewax, package=("bytewax", "bytewax"), prepared=_bytewax_recovery),
-    "kafka-streams": Peer("Kafka Streams", _kafka_streams, tells_all=False),
-    "kafka-streams-exactly-once": Peer(
-        "Kafka Streams, exactly once", _kafka_streams, "exactly-once", tells_all=False
+    "quix": Peer("Quix Streams", _quix, AT_LEAST_ONCE, package=("quix", "quixstreams")),
+    "quix-exactly-once": Peer(
+        "Quix Streams, exactly once", _quix, EXACTLY_ONCE, package=("quix", "quixstreams")
     ),
-}
+    "bytewax": Peer("Bytewax", _bytewax, package=("bytewax", "bytewax"), prepared=_bytewax_recovery),
+    "kafka-streams": Peer(
+        "Kafka Streams", _kafka_streams, AT_LEAST_ONCE, tells_all=False, package=("kafka_streams", "kafka-streams")
+    ),
+    "kafka-streams-exactly-once": Peer(
+        "Kafka Streams, exactly once", _kafka_streams, EXACTLY_ONCE, tells_all=False,
+        package=("kafka_streams", "kafka-streams"),
+    ),
+    "flink-heap": Peer(
+        "Flink, on the heap", _flink, {"PEER_STATE": "hashmap"}, tells_all=False,
+        package=("flink", "flink-streaming-java"),
+    ),
+    "flink-rocksdb": Peer(
+        "Flink, in RocksDB", _flink, {"PEER_STATE": "rocksdb"}, tells_all=False,
+        package=("flink", "flink-streaming-java"),
+    ),
+}  # fmt: skip

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 PEERS = Path(__file__).parent
+JAVA = PEERS / "java"
 MADE = Path(__file__).parents[3] / ".venv" / "benchmarks"
 JAVA_SINCE = 17
 
@@ -36,9 +37,10 @@ def python_of(name: str) -> Path:
 
 
 def jars_of(name: str) -> str:
-    """The class path of the Maven project in the folder of that name. Raises LeftOut where it cannot be built."""
-    project, folder = PEERS / name, MADE / name
-    sources = sorted(path for path in project.rglob("*") if path.is_file())
+    """The class path of the Maven project of that name, which has `java/rules` in it. Raises LeftOut where it cannot be
+    built."""
+    project, folder = JAVA / name, MADE / name
+    sources = sorted(path for each in (project, JAVA / "rules") for path in each.rglob("*") if path.is_file())
     wanted = _digest(*sources)
     if not _is_ready(folder, wanted):
         _check_java()

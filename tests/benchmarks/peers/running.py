@@ -50,12 +50,16 @@ async def peer_throughput(site: Site, history: History, name: str) -> dict[str, 
 
 
 def version_of(peer: Peer) -> dict[str, str]:
-    """Of the packages that a peer's own environment has, the one that it is about."""
+    """Of what a peer is about, where that is not in the environment of the benchmark."""
     if peer.package is None:
         return {}
-    environment, package = peer.package
-    places = [str(place) for place in (MADE / environment).glob("lib/python*/site-packages")]
-    return {found.name: found.version for found in distributions(name=package, path=places)}
+    made, package = peer.package
+    places = [str(place) for place in (MADE / made).glob("lib/python*/site-packages")]
+    jars = [
+        jar.stem.removeprefix(f"{package}-") for jar in (MADE / made / "jars").glob(f"{package}-[0-9]*.jar")
+    ]
+    versions = [found.version for found in distributions(name=package, path=places)] if places else jars
+    return {package: versions[0]} if versions else {}
 
 
 def _prepare(peer: Peer, folder: Path) -> None:
@@ -81,7 +85,7 @@ def _environment(peer: Peer, installation: Installation, history: History) -> di
         "PEER_DEFINITIONS": str(installation.segments),
         "PEER_RULES": str(rules),
         "PEER_FOLDER": str(installation.folder),
-        "PEER_GUARANTEE": peer.guarantee,
+        **peer.settings,
     }
 
 

@@ -92,7 +92,7 @@ final class Contact {
 
     byte[] toBytes() {
         ByteBuffer to = ByteBuffer.allocate(size());
-        to.putLong(nowMs).put((byte) seen.length);
+        to.putShort((short) times.length).putLong(nowMs).put((byte) seen.length);
         for (long digest : seen) {
             to.putLong(digest);
         }
@@ -110,7 +110,7 @@ final class Contact {
     }
 
     private int size() {
-        int size = 8 + 1 + 8 * seen.length + 4 + 22 * standings.length;
+        int size = 2 + 8 + 1 + 8 * seen.length + 4 + 22 * standings.length;
         for (int feature = 0; feature < times.length; feature++) {
             if (times[feature] != null) {
                 size += 5 + 16 * times[feature].length;
@@ -136,9 +136,9 @@ final class Contact {
         }
     }
 
-    static Contact of(byte[] bytes, int features) {
+    static Contact of(byte[] bytes) {
         ByteBuffer from = ByteBuffer.wrap(bytes);
-        Contact contact = new Contact(features);
+        Contact contact = new Contact(from.getShort());
         contact.nowMs = from.getLong();
         contact.seen = new long[from.get() & 0xff];
         for (int place = 0; place < contact.seen.length; place++) {

@@ -59,7 +59,7 @@ public final class Main {
         };
         Serde<Contact> contacts = Serdes.serdeFrom(
             (topic, contact) -> contact == null ? null : contact.toBytes(),
-            (topic, bytes) -> bytes == null ? null : Contact.of(bytes, rules.featureCount()));
+            (topic, bytes) -> bytes == null ? null : Contact.of(bytes));
         StoreBuilder<KeyValueStore<String, Contact>> store = Stores
             .keyValueStoreBuilder(Stores.persistentKeyValueStore(Assign.STORE), Serdes.String(), contacts)
             .withCachingEnabled()
