@@ -106,6 +106,8 @@ def main(given: Sequence[str] | None = None) -> None:
         arguments.json.write_text(json.dumps(found, indent=2) + "\n")
     if arguments.picture:
         arguments.picture.write_text(picture(found))
+    if found["failed"]:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How long from an event to its transition, while events come at a steady rate; and what rest costs."""
 
 import asyncio
+import gc
 import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,6 +42,9 @@ async def worker_latency(
     installation = site.installation(workload, "wall")
     events = workload.live(contacts)
     prepared = list(itertools.islice(events, _most(workload, rate, seconds)))
+    # Else Python looks through all of them while the latency is measured, and what it measures has to wait.
+    gc.collect()
+    gc.freeze()
     with (
         worker(installation, site.delivery, workload.settings()) as started,
         Sampler({**site.pids, "worker": started.pid}) as sampler,

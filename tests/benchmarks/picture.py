@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.benchmarks.report import label_of
 
-WIDTH, LEFT, RIGHT = 820, 230, 90
+WIDTH, LEFT, RIGHT = 820, 210, 160
 BAR, GAP, HEAD = 16, 6, 44
 OURS, THEIRS, DARK, PALE = "#1f6f8b", "#b8c4cc", "#14495c", "#8fbccb"
 
@@ -76,17 +76,9 @@ def _chart(parts: list[str], at: int, title: str, rows: Sequence[Row], unit: str
         for value, colour in sorted(bars, reverse=True):
             width = max(value * scale, 1)
             parts.append(f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>')
-        longest = max(value for value, _ in bars)
         said = " / ".join(_shown(value) for value, _ in bars)
-        end = LEFT + longest * scale + 6
-        # Several figures need more room than is left of a long bar.
-        place = (
-            f'x="{end:.1f}"' if len(bars) == 1 or end < WIDTH - 160 else f'x="{WIDTH - 4}" text-anchor="end"'
-        )
-        colour = (
-            "#222" if "anchor" not in place else "#fff; paint-order: stroke; stroke: #222; stroke-width: 2px"
-        )
-        parts.append(f'<text {place} y="{y + 12}" style="fill: {colour}">{said}{unit}</text>')
+        end = LEFT + max(value for value, _ in bars) * scale + 6
+        parts.append(f'<text x="{end:.1f}" y="{y + 12}" fill="#222">{said}{unit}</text>')
         y += BAR + GAP
     return y
 

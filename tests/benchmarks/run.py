@@ -9,7 +9,7 @@ from tests.benchmarks.latency import contacts_at, worker_latency
 from tests.benchmarks.measuring import machine
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.peers.environments import LeftOut
-from tests.benchmarks.peers.running import peer_throughput, version_of
+from tests.benchmarks.peers.running import PeerFailed, peer_throughput, version_of
 from tests.benchmarks.site import Site
 from tests.benchmarks.stored import start_with
 from tests.benchmarks.throughput import middle, worker_throughput
@@ -43,6 +43,7 @@ async def measure(site: Site, wanted: Wanted) -> dict[str, Any]:
         "delivery": site.delivery,
         "workloads": {},
         "left_out": {},
+        "failed": {},
     }
     measured = [_Measured(site, wanted, Workload(name)) for name in wanted.workloads]
     for each in measured:
@@ -50,7 +51,8 @@ async def measure(site: Site, wanted: Wanted) -> dict[str, Any]:
     # In turn, so that what happens on the machine meanwhile happens to all of them.
     for number in range(wanted.runs):
         for each in measured:
-            await each.throughput(number, found["left_out"])
+            await each.worker(number)
+            await each.peers(number, found["left_out"], found["failed"])
     for each in measured:
         each.choose()
         await each.latency(alone=len(measured) == 1)
@@ -78,27 +80,34 @@ class _Measured:
         segments = len(self.workload.segments.documents)
         self.found = {**file.model_dump(mode="json", exclude_none=True), "segments": segments}
 
-    async def throughput(self, number: int, left_out: dict[str, str]) -> None:
-        """One run of the worker, and of each peer."""
-        wanted, name = self.wanted, self.workload.name
-        history = self._history(wanted.events)
-        print(f"{name}: worker, run {number + 1} of {wanted.runs} ...", flush=True)
-        self._runs.setdefault("worker", []).append(await worker_throughput(self.site, history))
+    async def worker(self, number: int) -> None:
+        """One run of the worker. A wrong result ends all."""
+        print(f"{self.workload.name}: worker, run {number + 1} of {self.wanted.runs} ...", flush=True)
+        run = await worker_throughput(self.site, self._history(self.wanted.events))
+        self._runs.setdefault("worker", []).append(run)
+
+    async def peers(self, number: int, left_out: dict[str, str], failed: dict[str, str]) -> None:
+        """One run of each peer. One that fails is noted, and not run again."""
         if self.workload.warm:
             # A peer has no moment from which on only some of the events count.
             return
-        for peer in wanted.peers:
-            if peer in left_out:
+        for name in self.wanted.peers:
+            if name in left_out or name in failed:
                 continue
-            print(f"{name}: {PEERS[peer].label}, run {number + 1} of {wanted.runs} ...", flush=True)
-            fewer = self._history(wanted.slow_events) if PEERS[peer].is_slow else history
+            peer, wanted = PEERS[name], self.wanted
+            print(f"{self.workload.name}: {peer.label}, run {number + 1} of {wanted.runs} ...", flush=True)
+            history = self._history(wanted.slow_events if peer.is_slow else wanted.events)
             try:
-                run = await peer_throughput(self.site, fewer, peer)
+                self._runs.setdefault(name, []).append(await peer_throughput(self.site, history, name))
             except LeftOut as why:
-                left_out[peer] = str(why)
-                print(f"{PEERS[peer].label} is left out: {why}", flush=True)
+                left_out[name] = str(why)
+            except PeerFailed as why:
+                failed[name] = f"{self.workload.name}: {why}"
+                # A run before was right; but it is not to be believed that it was no accident.
+                del self._runs[name]
+            else:
                 continue
-            self._runs.setdefault(peer, []).append(run)
+            print(f"{peer.label} is left out: {left_out.get(name) or failed[name]}", flush=True)
 
     def _history(self, count: int) -> History:
         """The same for every run; one of a million contacts is made anew each time, as it takes gigabytes."""
@@ -110,9 +119,10 @@ class _Measured:
 
     def choose(self) -> None:
         """Notes the run of each that counts, and all of them."""
+        self._histories.clear()
         if self._runs:
-            self.found["throughput"] = {name: middle(runs) for name, runs in self._runs.items()}
-            self.found["runs"] = self._runs
+            self.found["runs"] = {name: runs for name, runs in self._runs.items() if runs}
+            self.found["throughput"] = {name: middle(runs) for name, runs in self.found["runs"].items()}
 
     async def latency(self, *, alone: bool) -> None:
         """At the fixed rate, and at parts of the maximum that was measured."""

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from tests.benchmarks import run, workload_file
 from tests.benchmarks.checking import WrongResult, check
 from tests.benchmarks.history import History, Published
-from tests.benchmarks.peers import PEERS, environments
+from tests.benchmarks.peers import PEERS, Peer, environments
 from tests.benchmarks.peers.plain_rules import plain_rules
 from tests.benchmarks.picture import picture
 from tests.benchmarks.report import table
@@ -51,15 +51,16 @@ async def test_a_peer_that_tells_less_may_leave_out_the_evidence_and_nothing_els
 
 
 async def test_worker_and_peer_are_measured_doing_what_the_rules_say_and_all_becomes_a_report_and_a_picture(
-    kafka: str, redis_url: str, tmp_path: Path
+    kafka: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(PEERS, "broken", Peer("Broken", lambda _: ["false"]))
     (tmp_path / "little").mkdir()
     said = "about: little\nlike: segbench\ncontacts: 300\nburst: {events: 3000, every_s: 1.5}\n"
     (tmp_path / "little" / "workload.yaml").write_text(said)
     (tmp_path / "site").mkdir()
     site = Site(kafka, redis_url, tmp_path / "site", {"kafka": os.getpid(), "redis": os.getpid()})
     wanted = run.Wanted(
-        (str(tmp_path / "little"),), ("faust",), events=3000, slow_events=500, rate=2500, seconds=3.5
+        (str(tmp_path / "little"),), ("broken", "faust"), events=3000, slow_events=500, rate=2500, seconds=3.5
     )
     found = await run.measure(site, wanted)
     found["start"] = [await start_with(site, Workload("segbench"), 30)]
@@ -72,6 +73,9 @@ async def test_worker_and_peer_are_measured_doing_what_the_rules_say_and_all_bec
     assert latency["events_per_s"] > 2500
     assert 0 < latency["ms"]["p50"] <= latency["ms"]["p99"] <= latency["ms"]["p99.9"]
     assert found["start"][0]["start_s"] > 0
+    assert found["failed"] == {"broken": "little: it ended: "}
+    assert "broken" not in throughput
+    assert "Broken FAILED: little: it ended" in table(found)
     assert "Faust, one event at a time" in table(found)
     assert "little: from event to transition" in picture(found)
     assert ET.fromstring(picture(found)).tag.endswith("svg")

@@ -56,13 +56,19 @@ def jars_of(name: str) -> str:
     return os.pathsep.join([str(folder / "classes"), str(folder / "jars" / "*")])
 
 
+def java_version() -> str:
+    """What `java -version` calls itself."""
+    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "([^"]+)"', said)
+    return found[1] if found else "unknown"
+
+
 def _check_java() -> None:
     if shutil.which("mvn") is None or shutil.which("java") is None:
         raise LeftOut(f"there is no Maven and Java {JAVA_SINCE} here")
-    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r'version "(\d+)', said)
-    if found is None or int(found[1]) < JAVA_SINCE:
-        raise LeftOut(f"it needs Java {JAVA_SINCE}, and `java -version` says {said.splitlines()[:1]}")
+    found = java_version()
+    if not found[:2].isdigit() or int(found[:2]) < JAVA_SINCE:
+        raise LeftOut(f"it needs Java {JAVA_SINCE}, and there is Java {found}")
 
 
 def _is_ready(folder: Path, wanted: str) -> bool:

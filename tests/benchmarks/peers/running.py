@@ -14,7 +14,7 @@ from tests.benchmarks.checking import WrongResult, check
 from tests.benchmarks.history import History
 from tests.benchmarks.measuring import Sampler
 from tests.benchmarks.peers import PEERS, Peer
-from tests.benchmarks.peers.environments import MADE
+from tests.benchmarks.peers.environments import MADE, java_version
 from tests.benchmarks.peers.plain_rules import plain_rules
 from tests.benchmarks.site import CHECKOUT, Site, fill, process
 from tests.benchmarks.throughput import PATIENCE_S, rates
@@ -23,8 +23,13 @@ from tests.integration.installation import Installation
 LOOK_MS = 20
 
 
+class PeerFailed(Exception):
+    """A peer ended, was not done in time, or did something else than it must."""
+
+
 async def peer_throughput(site: Site, history: History, name: str) -> dict[str, Any]:
-    """From a peer's first event to the last transition that must come. Raises LeftOut where it cannot be run here."""
+    """From a peer's first event to the last transition that must come. Raises LeftOut where it cannot be run here,
+    and PeerFailed."""
     peer, expected = PEERS[name], history.expected_without_wakes
     count, transitions = len(history.sent), sum(map(len, expected.values()))
     if not transitions:
@@ -44,7 +49,10 @@ async def peer_throughput(site: Site, history: History, name: str) -> dict[str, 
         used = sampler.between(begin, end)
         # One that is too many would come by then.
         await asyncio.sleep(1)
-    await check(installation, expected, whole=peer.tells_all)
+    try:
+        await check(installation, expected, whole=peer.tells_all)
+    except WrongResult as why:
+        raise PeerFailed(str(why)) from None
     site.forget(installation)
     return {"label": peer.label, **rates(count, transitions, end - begin, used)}
 
@@ -58,8 +66,9 @@ def version_of(peer: Peer) -> dict[str, str]:
     jars = [
         jar.stem.removeprefix(f"{package}-") for jar in (MADE / made / "jars").glob(f"{package}-[0-9]*.jar")
     ]
-    versions = [found.version for found in distributions(name=package, path=places)] if places else jars
-    return {package: versions[0]} if versions else {}
+    if jars:
+        return {package: jars[0], "java": java_version()}
+    return {package: found.version for found in distributions(name=package, path=places)}  # noqa: B035 - there is one
 
 
 def _prepare(peer: Peer, folder: Path) -> None:
@@ -108,6 +117,6 @@ async def _last_transition(
             if came >= count:
                 return time.time()
             if started.poll() is not None:
-                raise RuntimeError(f"the peer ended: {_said(log)}")
+                raise PeerFailed(f"it ended: {_said(log)}")
             if time.monotonic() > until:
-                raise WrongResult(f"{came} transitions came, {count} were expected: {_said(log)}")
+                raise PeerFailed(f"{came} transitions came, {count} were expected: {_said(log)}")

@@ -38,7 +38,8 @@ final class Judge extends KeyedProcessFunction<String, Tuple3<String, Long, byte
 
     @Override
     public void processElement(
-            Tuple3<String, Long, byte[]> record, Context context, Collector<Tuple2<byte[], byte[]>> out) throws Exception {
+            Tuple3<String, Long, byte[]> record, Context context, Collector<Tuple2<byte[], byte[]>> out)
+            throws Exception {
         if (!hasBegun) {
             hasBegun = true;
             Files.writeString(Path.of(first), String.valueOf(System.currentTimeMillis() / 1000.0));

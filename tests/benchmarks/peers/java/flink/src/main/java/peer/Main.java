@@ -14,8 +14,8 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 /**
  * The peer: Flink, in one process, with contacts as objects on the heap or as records in RocksDB.
  *
- * <p>A checkpoint of the heap writes all contacts, not those that have changed: so there is one every 5 s, and not every
- * second. Transitions are at least once.
+ * <p>A checkpoint of the heap writes all contacts, not those that have changed: so there is one every 5 s, and not
+ * every second. Transitions are at least once.
  */
 public final class Main {
     private static final int CHECKPOINT_MS = 5000;

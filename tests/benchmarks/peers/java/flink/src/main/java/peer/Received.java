@@ -9,7 +9,7 @@ import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 
-/** A record as it goes to the one that judges its contact: contact id, received time in ms, and what it says, unread. */
+/** A record as it goes to whoever judges its contact: contact id, received time in ms, and what it says, unread. */
 final class Received implements KafkaRecordDeserializationSchema<Tuple3<String, Long, byte[]>> {
     private static final long serialVersionUID = 1;
 

@@ -48,6 +48,8 @@ final class Assign implements Processor<String, Event, String, Transition> {
 
     private static long receivedMs(Record<String, Event> record) {
         Header header = record.headers().lastHeader("received_at");
-        return header == null ? record.timestamp() : Long.parseLong(new String(header.value(), StandardCharsets.US_ASCII));
+        return header == null
+            ? record.timestamp()
+            : Long.parseLong(new String(header.value(), StandardCharsets.US_ASCII));
     }
 }

@@ -24,8 +24,8 @@ import org.apache.kafka.streams.state.Stores;
 /**
  * The peer: Kafka Streams, with contacts in a RocksDB store that has a cache and a changelog topic.
  *
- * <p>What has been done is committed every second: at least once, with the default of 30 s, a short run would end before
- * anything is written, and exactly once the default of 100 ms costs more. Two threads, as there are two cores.
+ * <p>What has been done is committed every second: at least once, with the default of 30 s, a short run would end
+ * before anything is written, and exactly once the default of 100 ms costs more. Two threads, for two cores.
  */
 public final class Main {
     private static final long CACHE_BYTES = 64L << 20;
