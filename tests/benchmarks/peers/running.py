@@ -14,7 +14,7 @@ from tests.benchmarks.checking import WrongResult, check
 from tests.benchmarks.history import History
 from tests.benchmarks.measuring import Sampler
 from tests.benchmarks.peers import PEERS, Peer
-from tests.benchmarks.peers.environments import MADE, java_version
+from tests.benchmarks.peers.environments import MADE, LeftOut, java_version
 from tests.benchmarks.peers.plain_rules import plain_rules
 from tests.benchmarks.site import CHECKOUT, Site, fill, process
 from tests.benchmarks.throughput import PATIENCE_S, rates
@@ -83,7 +83,10 @@ def _said(log: Path) -> str:
 def _environment(peer: Peer, installation: Installation, history: History) -> dict[str, str]:
     rules = installation.folder / "rules.json"
     if not peer.tells_all:
-        rules.write_text(json.dumps(plain_rules(history.workload.segments.documents)))
+        try:
+            rules.write_text(json.dumps(plain_rules(history.workload.segments.documents)))
+        except ValueError as why:
+            raise LeftOut(str(why)) from None
     return {
         "PEER_GROUP": f"peer-{installation.name}",
         "PEER_KAFKA": installation.kafka,
