@@ -26,9 +26,9 @@ ONE_BY_ONE = 2000
 """Up to this rate each event is handed to the producer by itself, and events are watched too."""
 
 
-def contacts_at(rate: int, seconds: float) -> int:
+def contacts_at(workload: Workload, rate: int, seconds: float) -> int:
     """So many that each has as few events as in a history, and so moves as rarely, however many events come."""
-    return max(CONTACTS, int(rate * seconds / EVENTS_A_CONTACT))
+    return max(CONTACTS, _most(workload, rate, seconds) // EVENTS_A_CONTACT)
 
 
 async def worker_latency(
