@@ -19,7 +19,7 @@ test: setup ## Run the whole suite (ARGS="-k name" for a part of it)
 docs: setup ## Write the reference (docs/reference) again from the code
 	@$(BIN)/python scripts/reference.py
 
-bench: setup ## Events per second and latency, beside a Faust agent one by one (ARGS="--help" for options)
+bench: setup ## Events per second, cost and latency, beside other stream processors (ARGS="--help" for options)
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 bench-rules: setup ## What an event costs the rules: by number of segments, and by kind of condition
@@ -67,6 +67,8 @@ lock: setup ## Resolve the lock files again after a change of pyproject.toml (UP
 	@$(LOCK) --group dev pyproject.toml -o requirements.lock
 	@$(LOCK) --no-deps test-data.in -o test-data.lock
 	@$(LOCK) .ci/audit.in -o .ci/audit.lock
+	@$(LOCK) tests/benchmarks/peers/quix.in -o tests/benchmarks/peers/quix.lock
+	@$(LOCK) tests/benchmarks/peers/bytewax.in -o tests/benchmarks/peers/bytewax.lock
 	@$(LOCK) --constraint requirements.lock --group build -o deploy/build.lock
 	@$(LOCK) --constraint requirements.lock pyproject.toml -o deploy/requirements.lock \
 		$(addprefix --no-emit-package ,$(LOCAL_ONLY))

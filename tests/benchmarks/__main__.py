@@ -1,76 +1,113 @@
-"""`make bench`: the worker beside a stock Faust agent that takes one event at a time, on this machine.
+"""`make bench`: the worker on this machine, and others beside it on the same events.
 
-python -m tests.benchmarks --events 300000 --runs 3 --json result.json
+python -m tests.benchmarks --workloads all --peers all --json result.json --picture result.svg
 """
 
 import argparse
 import asyncio
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from tests.benchmarks.latency import worker_latency
-from tests.benchmarks.measuring import machine
+from tests.benchmarks import workload_file
+from tests.benchmarks.peers import PEERS
+from tests.benchmarks.picture import picture
 from tests.benchmarks.report import table
+from tests.benchmarks.run import Wanted, measure
 from tests.benchmarks.site import site
-from tests.benchmarks.throughput import middle, one_by_one_throughput, worker_throughput
-from tests.benchmarks.workload import Workload
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench", description="Measures the worker on this machine.")
+def _named(known: Sequence[str], *, paths: bool = False) -> "argparse._ActionType":
+    def names(text: str) -> tuple[str, ...]:
+        if text in {"all", "none"}:
+            return tuple(known) if text == "all" else ()
+        chosen = tuple(text.split(","))
+        for name in chosen:
+            if name not in known and not (paths and Path(name, "workload.yaml").is_file()):
+                raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(known)}")
+        return chosen
+
+    return names
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(",")) if text != "none" else ()
+
+
+def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    workloads = workload_file.names()
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description="Measures the worker on this machine, and others beside it. Every result is compared with what the "
+        "rules say before its time counts. Without arguments it takes about five minutes.",
+    )
     add = parser.add_argument
-    add("--workload", default="segbench", help="a folder of tests/benchmarks/workloads, or a path")
-    add("--events", type=int, default=150_000, help="of a throughput run; 0: no such runs")
-    add("--runs", type=int, default=3, help="throughput runs; the one of median CPU time is shown")
-    add("--one-by-one", type=int, default=10_000, metavar="EVENTS", help="of the Faust agent's run; 0: none")
-    add("--rate", type=int, default=1000, help="events per second while latency is measured; 0: no such run")
-    add("--seconds", type=float, default=23, help="how long latency is measured; the first 3 do not count")
+    add(
+        "--workloads", type=_named(workloads, paths=True), default="segbench", metavar="NAMES",
+        help=f"joined by commas, or all: {', '.join(workloads)}; or a folder of your own",
+    )  # fmt: skip
+    add(
+        "--peers", type=_named(list(PEERS)), default="faust", metavar="NAMES",
+        help=f"joined by commas, all or none: {', '.join(PEERS)}",
+    )  # fmt: skip
+    add("--events", type=int, default=150_000, help="of a throughput run")
+    add(
+        "--slow-events",
+        type=int,
+        default=10_000,
+        metavar="EVENTS",
+        help="of a peer that takes them one by one",
+    )
+    add("--runs", type=int, default=3, help="of each; that of median CPU time is shown; 0: no throughput")
+    add("--rate", type=int, default=1000, help="events per second while latency is measured; 0: no latency")
+    add("--seconds", type=float, default=23, help="how long it is; the first 3 do not count")
+    add(
+        "--loads", type=_numbers, default="10,50,90", metavar="PERCENT",
+        help="of the measured maximum, at which latency is measured too, as long; or none",
+    )  # fmt: skip
     add("--idle", type=float, default=8, help="for how many seconds the worker is watched at rest")
+    add(
+        "--stored",
+        type=int,
+        default=50_000,
+        metavar="CONTACTS",
+        help="stored when a worker starts; 0: no such run",
+    )
     add(
         "--delivery", default="at_least_once", choices=["at_least_once", "exactly_once"], help="of the worker"
     )
     add("--json", type=Path, metavar="FILE", help="where to write all figures")
-    return parser.parse_args()
+    add("--picture", type=Path, metavar="FILE", help="where to draw them (SVG)")
+    return parser.parse_args(given)
 
 
-async def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    workload = Workload(arguments.workload)
-    found: dict[str, Any] = {
-        "workload": {"name": workload.name, **workload.file.model_dump()},
-        "machine": machine(),
-    }
-    found["workload"]["segments"] = len(workload.segments.segments)
-    found["workload"]["delivery"] = arguments.delivery
-    with site(folder, arguments.delivery) as servers:
-        found["versions"] = servers.versions()
-        if arguments.events:
-            found["runs"] = []
-            for number in range(arguments.runs):
-                print(
-                    f"worker, {arguments.events} events, run {number + 1} of {arguments.runs} ...", flush=True
-                )
-                found["runs"].append(await worker_throughput(servers, workload, arguments.events))
-            found["worker"] = middle(found["runs"])
-        if arguments.one_by_one:
-            print(f"Faust, one event at a time, {arguments.one_by_one} events ...", flush=True)
-            found["one_by_one"] = await one_by_one_throughput(servers, workload, arguments.one_by_one)
-        if arguments.rate:
-            print(f"latency at {arguments.rate} events/s for {arguments.seconds:g} s ...", flush=True)
-            found["latency"] = await worker_latency(
-                servers, workload, arguments.rate, arguments.seconds, arguments.idle
-            )
-    return found
-
-
-def main() -> None:
-    arguments = _arguments()
-    with tempfile.TemporaryDirectory(prefix="livesegments-bench-") as folder:
-        found = asyncio.run(_measure(arguments, Path(folder)))
+def main(given: Sequence[str] | None = None) -> None:
+    arguments = _arguments(given)
+    wanted = Wanted(
+        workloads=arguments.workloads,
+        peers=arguments.peers,
+        events=arguments.events,
+        slow_events=arguments.slow_events,
+        runs=arguments.runs,
+        rate=arguments.rate,
+        seconds=arguments.seconds,
+        loads=arguments.loads,
+        idle_s=arguments.idle,
+        stored=arguments.stored,
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="livesegments-bench-") as folder,
+        site(Path(folder), arguments.delivery) as servers,
+    ):
+        found = asyncio.run(measure(servers, wanted))
     print(table(found))
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+    if arguments.picture:
+        arguments.picture.write_text(picture(found))
+    if found["failed"]:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

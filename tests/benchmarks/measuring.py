@@ -26,6 +26,14 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def resident_bytes(pid: int) -> int:
+    """Memory of a process that is not shared with files; 0 of one that is gone."""
+    for line in _lines(f"/proc/{pid}/status"):
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
 class Sampler:
     """Notes the CPU time of processes every few milliseconds, in a thread, while it is open."""
 

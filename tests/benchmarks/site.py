@@ -9,22 +9,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import redis
 from aiokafka import AIOKafkaProducer
 
 from streams.intake import home
 from streams.local import stack
 from streams.local.jars import locked_jars
 from streams.local.state import State
+from streams.store.keys import PartitionKeys
 from streams.wire import received_at_header
 from tests.benchmarks.measuring import versions
-from tests.benchmarks.workload import Published, Sent, Workload
+from tests.benchmarks.workload import Sent, Workload
 from tests.integration.installation import Installation
 
 _numbers = itertools.count(1)
 CHECKOUT = Path(__file__).parents[2]
 AT_ONCE = 1000
-"""Records in a produced batch: as a busy producer sends them."""
+"""Records in a produced batch, or fewer large ones: as a busy producer sends them."""
 
 
 @dataclass
@@ -49,10 +52,31 @@ class Site:
             folder,
             workload.partitions,
             clock,
-            workload.definitions,
+            workload.definitions(folder),
         )
         installation.make_topics()
         return installation
+
+    def memory(self, installation: Installation) -> dict[str, int]:
+        """Of Redis, in bytes: all that it holds, the records of contacts with what Redis needs around them; how many
+        contacts these are."""
+        with redis.Redis.from_url(self.redis_url) as client:
+            contacts = [
+                PartitionKeys.of(installation.name, number).contacts
+                for number in range(installation.partitions)
+            ]
+            return {
+                "all": int(client.info("memory")["used_memory"]),
+                "records": sum(client.memory_usage(key, samples=0) or 0 for key in contacts),
+                "contacts": sum(client.hlen(key) for key in contacts),
+            }
+
+    def forget(self, installation: Installation) -> None:
+        """Takes what a run has stored out of Redis, so that the next one finds it as this one did."""
+        with redis.Redis.from_url(self.redis_url) as client:
+            # One by one, and not in a thread of Redis that would take its time from the next run.
+            for key in client.scan_iter(f"*{installation.name}:*", count=1000):
+                client.delete(key)
 
     def versions(self) -> dict[str, str]:
         return versions(self.redis_url, locked_jars())
@@ -71,11 +95,11 @@ def site(folder: Path, delivery: str = "at_least_once") -> Iterator[Site]:
 def process(
     command: Sequence[str], environment: Mapping[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process from the checkout, ended with the block."""
+    """A program in the checkout, ended with the block."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("SEGMENTS_")}
     with log.open("wb") as output:
         started = subprocess.Popen(
-            [sys.executable, "-m", *command],
+            command,
             env=own | dict(environment),
             cwd=CHECKOUT,
             stdout=output,
@@ -93,10 +117,13 @@ def process(
 
 
 @contextmanager
-def worker(installation: Installation, delivery: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    installation: Installation, delivery: str, settings: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     """`segments worker`."""
-    prepared = installation.worker(delivery=delivery)
-    with process(["streams.cli", "worker"], prepared.environment, prepared.log) as started:
+    prepared = installation.worker(delivery=delivery, **settings)
+    command = [sys.executable, "-m", "streams.cli", "worker"]
+    with process(command, prepared.environment, prepared.log) as started:
         yield started
 
 
@@ -120,35 +147,17 @@ async def fill(installation: Installation, sent: Sequence[Sent]) -> None:
 
 
 async def _fill(producer: AIOKafkaProducer, topic: str, partition: int, sent: Sequence[Sent]) -> None:
-    for begin in range(0, len(sent), AT_ONCE):
-        batch = producer.create_batch()
-        for record in sent[begin : begin + AT_ONCE]:
-            headers = [] if record.received_ms is None else [received_at_header(record.received_ms)]
-            full = batch.append(timestamp=None, key=record.key, value=record.value, headers=headers) is None
-            assert not full
-        batch.close()
-        await (await producer.send_batch(batch, topic, partition=partition))
+    batch = producer.create_batch()
+    for record in sent:
+        headers = [] if record.received_ms is None else [received_at_header(record.received_ms)]
+        given = {"timestamp": None, "key": record.key, "value": record.value, "headers": headers}
+        if batch.record_count() == AT_ONCE or batch.append(**given) is None:
+            batch = await _next_batch(producer, batch, topic, partition)
+            batch.append(**given)
+    await _next_batch(producer, batch, topic, partition)
 
 
-async def published(installation: Installation) -> Published:
-    """The transitions topic, by contact."""
-    found: Published = {}
-    for record in await installation.read(installation.topics.transitions):
-        found.setdefault(record.key, []).append(record.value)
-    return found
-
-
-class WrongResult(Exception):
-    """What came out is not what replay says: the time it took is worth nothing."""
-
-
-async def check(installation: Installation, expected: Published) -> None:
-    """Raises WrongResult where the transitions differ from those expected, word for word and in order per contact."""
-    found = await published(installation)
-    wrong = [key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)]
-    if wrong:
-        key = min(wrong)
-        raise WrongResult(
-            f"{len(wrong)} contacts are wrong, such as {key.decode()}: {len(found.get(key, []))} transitions came, "
-            f"{len(expected.get(key, []))} were expected"
-        )
+async def _next_batch(producer: AIOKafkaProducer, batch: Any, topic: str, partition: int) -> Any:
+    batch.close()
+    await (await producer.send_batch(batch, topic, partition=partition))
+    return producer.create_batch()

@@ -4,91 +4,58 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.measuring import Sampler
-from tests.benchmarks.site import Site, WrongResult, check, fill, process, worker
-from tests.benchmarks.workload import Workload
+from tests.benchmarks.checking import WrongResult, check
+from tests.benchmarks.history import History
+from tests.benchmarks.measuring import Sampler, resident_bytes
+from tests.benchmarks.site import Site, fill, worker
 from tests.integration.installation import Installation
 
 LOOK_S = 0.01
 PATIENCE_S = 240.0
 
 
-async def worker_throughput(site: Site, workload: Workload, count: int) -> dict[str, Any]:
-    """Of `segments worker`, from its first commit to the last transition on the topic."""
-    sent = list(workload.history(count))
-    expected = workload.outcome(sent)
-    transitions = sum(map(len, expected.values()))
+async def worker_throughput(site: Site, history: History) -> dict[str, Any]:
+    """Of `segments worker`, from its first commit (after the warm events) to the last transition on the topic."""
+    workload, expected = history.workload, history.expected
+    count, warm, transitions = history.count, workload.warm, sum(map(len, expected.values()))
     installation = site.installation(workload, "events")
-    await fill(installation, sent)
+    await fill(installation, history.sent)
+    redis_before = site.memory(installation)
     with (
-        worker(installation, site.delivery) as started,
+        worker(installation, site.delivery, workload.settings()) as started,
         Sampler({**site.pids, "worker": started.pid}) as sampler,
     ):
-        await _until_taken(installation, 1, started)
-        begin, done = time.time(), installation.taken()
-        await _until_taken(installation, count, started)
+        await until_taken(installation, 1, started)
+        resident, first = resident_bytes(started.pid), site.memory(installation)["contacts"]
+        await until_taken(installation, max(warm, 1), started)
+        begin, done = time.time(), installation.taken() - warm
+        await until_taken(installation, warm + count, started)
         await _until_published(installation, transitions, site.delivery)
         end = time.time()
         used = sampler.between(begin, end)
+        grown = resident_bytes(started.pid) - resident
+    redis = site.memory(installation)
     await check(installation, expected)
-    return _result(count - done, transitions * (count - done) / count, end - begin, used)
-
-
-async def one_by_one_throughput(site: Site, workload: Workload, count: int) -> dict[str, Any]:
-    """Of the stock Faust agent, from its first event to its last."""
-    sent = list(workload.history(count))
-    expected = workload.outcome_without_wakes(sent)
-    installation = site.installation(workload, "events")
-    await fill(installation, sent)
-    folder = installation.folder
-    command = ["tests.benchmarks.faust_one_by_one", "worker", "--loglevel", "warn", "--without-web"]
-    log = folder / "peer.log"
-    with (
-        process(command, _peer_environment(installation, count), log) as started,
-        Sampler({**site.pids, "worker": started.pid}) as sampler,
-    ):
-        moments = await _written(folder / "done", started, log)
-        used = sampler.between(*moments)
-        # What it has sent last is on its way.
-        await asyncio.sleep(1)
-    await check(installation, expected)
-    return _result(count, sum(map(len, expected.values())), moments[1] - moments[0], used)
-
-
-def _peer_environment(installation: Installation, count: int) -> dict[str, str]:
-    return {
-        "PEER_GROUP": f"peer-{installation.name}",
-        "PEER_COUNT": str(count),
-        "PEER_KAFKA": installation.kafka,
-        "PEER_REDIS": installation.redis_url,
-        "PEER_PARTITIONS": str(installation.partitions),
-        "PEER_EVENTS": installation.topics.events,
-        "PEER_TRANSITIONS": installation.topics.transitions,
-        "PEER_DEFINITIONS": str(installation.segments),
-        "PEER_FOLDER": str(installation.folder),
+    site.forget(installation)
+    share = (count - done) / count
+    evaluations = history.evaluations_per_event
+    found = rates(count - done, sum(map(len, expected.values())) * share, end - begin, used)
+    return found | {
+        "evaluations_per_event": evaluations,
+        "evaluations_per_s": evaluations * found["events_per_s"],
+        "memory": {
+            "contacts": redis["contacts"],
+            "redis_record_bytes": redis["records"] / redis["contacts"],
+            "redis_bytes": (redis["all"] - redis_before["all"]) / redis["contacts"],
+            "worker_bytes": grown / (redis["contacts"] - first),
+        },
     }
 
 
-async def _written(path: Path, started: subprocess.Popen[bytes], log: Path) -> tuple[float, float]:
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        if started.poll() is not None:
-            raise RuntimeError(f"the peer ended: {_text(log)[-2000:]}")
-        moments = _text(path).split()
-        if len(moments) == 2:
-            return float(moments[0]), float(moments[1])
-        await asyncio.sleep(0.1)
-    raise TimeoutError(f"the peer was not done within {PATIENCE_S:.0f} s")
-
-
-def _text(path: Path) -> str:
-    return path.read_text(errors="replace") if path.exists() else ""
-
-
-async def _until_taken(installation: Installation, count: int, started: subprocess.Popen[bytes]) -> None:
+async def until_taken(installation: Installation, count: int, started: subprocess.Popen[bytes]) -> None:
+    """Returns when so many events are part of the state."""
     until = time.monotonic() + PATIENCE_S
     while installation.taken() < count:
         if started.poll() is not None:
@@ -112,7 +79,8 @@ async def _until_published(installation: Installation, count: int, delivery: str
         await asyncio.sleep(LOOK_S)
 
 
-def _result(events: int, transitions: float, seconds: float, used: dict[str, float]) -> dict[str, Any]:
+def rates(events: int, transitions: float, seconds: float, used: dict[str, float]) -> dict[str, Any]:
+    """What a run found. ``used``: CPU seconds, of ``worker`` and of the servers."""
     return {
         "events": events,
         "transitions_per_event": transitions / events,

@@ -1,46 +1,19 @@
-"""A workload from its file: the events, and what must come of them."""
+"""A workload's events, from its file."""
 
 import random
 import uuid
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
-import yaml
-from pydantic import BaseModel, ConfigDict
 
 from rules.catalog import Blueprint, Catalog
-from rules.contact import Contact
 from rules.durations import format_moment, parse_moment
-from rules.event import Event
-from rules.loading import load
-from rules.step import Step, Transition
-from streams.intake import home
-from streams.replay import Replay
-from streams.wire import decode, encode
+from tests.benchmarks.workload_file import SegmentSet, folder_of, read
 
-WORKLOADS = Path(__file__).parent / "workloads"
-
-Published = dict[bytes, list[bytes]]
-"""By contact, in order: the values of its transitions."""
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seed: int
-    partitions: int
-    contacts: int
-    hot_contacts: int
-    hot_share: float
-    repetitions: float
-    step_ms: int
-    start: str
-    events: tuple[str, ...]
-    devices: tuple[str, ...]
+WORDS = ("calm", "linen", "green", "round", "quiet", "winter", "paper", "silver", "long", "harbour")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +31,41 @@ class Workload:
 
     def __init__(self, name: str) -> None:
         """``name``: a folder of `workloads`, or a path. Raises OSError, ValueError or DefinitionError."""
-        folder = WORKLOADS / name if (WORKLOADS / name).is_dir() else Path(name)
+        folder = folder_of(name)
         self.name = folder.name
-        self.definitions = folder / "segments"
-        self.file = _File.model_validate(yaml.safe_load((folder / "workload.yaml").read_text()))
-        self.segments = load(self.definitions)
+        self.file, written = read(folder)
+        self.segments = SegmentSet(self.file, written)
+        self._blueprint = Blueprint(self.segments.definitions())
 
     @property
     def partitions(self) -> int:
         return self.file.partitions
 
+    @property
+    def warm(self) -> int:
+        """How many events come before those that are timed."""
+        return self.file.contacts if self.file.every_contact_first else 0
+
+    def settings(self) -> dict[str, str]:
+        """Of the worker, besides those that every run has."""
+        cached = self.file.cached_contacts
+        return {} if cached is None else {"cached_contacts": str(cached)}
+
+    def definitions(self, into: Path) -> Path:
+        """The folder of the definitions; where they are made, they are made in ``into``."""
+        return self.segments.folder(into)
+
     def catalog(self) -> Catalog:
-        return Blueprint(self.segments).catalog()
+        return self._blueprint.catalog()
 
     def history(self, count: int) -> Iterator[Sent]:
-        """Events with times of their own, which are their received times too."""
+        """So many events after the warm ones, with times of their own, which are their received times too."""
         file, chance = self.file, random.Random(self.file.seed)
         start_ms = parse_moment(file.start)
         sent: list[Sent] = []
+        for number in range(self.warm):
+            yield self._event(chance, f"u{number}", start_ms + number)
+        start_ms += self.warm
         for number in range(count):
             if sent and chance.random() < file.repetitions:
                 yield chance.choice(sent)
@@ -85,6 +75,11 @@ class Workload:
             if number % 50 == 0:
                 sent.append(event)
             yield event
+
+    def once_each(self, contacts: int) -> Iterator[Sent]:
+        """One event of each of so many contacts, without times."""
+        chance = random.Random(self.file.seed + 2)
+        return (self._event(chance, f"u{number}", None) for number in range(contacts))
 
     def live(self, contacts: int) -> Iterator[Sent]:
         """Events without an end and without times: each is received when it is."""
@@ -103,7 +98,7 @@ class Workload:
             "messageId": message_id,
             "type": "track",
             "userId": contact,
-            "event": chance.choice(self.file.events),
+            "event": self.segments.event_name(chance.choice(self.file.events), _number(contact)),
             "properties": {
                 "revenue": round(chance.random() * 200, 2),
                 "category": chance.choice("abcdef"),
@@ -113,36 +108,28 @@ class Workload:
         }
         if at_ms is not None:
             said["timestamp"] = format_moment(at_ms)
+        if self.file.event_bytes:
+            said["properties"]["products"] = _products(
+                chance, self.file.event_bytes - len(orjson.dumps(said))
+            )
         return Sent(contact.encode(), orjson.dumps(said), at_ms, message_id)
 
-    def outcome(self, sent: Sequence[Sent]) -> Published:
-        """What a worker must publish of a history with received times alone as the clock: the replay of each partition."""
-        replays = [Replay(self.catalog()) for _ in range(self.partitions)]
-        return _published(
-            transition
-            for event in self._events(sent)
-            for transition in replays[home(event.contact_id, self.partitions)].take(event)
+
+def _number(contact: str) -> int:
+    return int(contact.lstrip("hotu"))
+
+
+def _products(chance: random.Random, size: int) -> list[dict[str, Any]]:
+    """What a shop says of a basket, until its JSON has about so many bytes."""
+    found: list[dict[str, Any]] = []
+    while size > 0:
+        found.append(
+            {
+                "product_id": f"sku-{chance.randrange(100_000):05}",
+                "name": " ".join(chance.choices(WORDS, k=4)),
+                "price": round(chance.random() * 100, 2),
+                "quantity": chance.randrange(1, 5),
+            }
         )
-
-    def outcome_without_wakes(self, sent: Sequence[Sent]) -> Published:
-        """What is to be published where time moves a contact only when its next event comes."""
-        step, contacts = Step(self.catalog()), dict[str, Contact]()
-        out: list[Transition] = []
-        for event in self._events(sent):
-            contact = contacts.setdefault(event.contact_id, Contact(id=event.contact_id))
-            step.take(contact, event, event.received_ms, out)
-        return _published(iter(out))
-
-    def _events(self, sent: Sequence[Sent]) -> Iterator[Event]:
-        for record in sent:
-            event = decode(record.value, record.received_ms)
-            assert isinstance(event, Event)
-            yield event
-
-
-def _published(transitions: Iterator[Transition]) -> Published:
-    found: Published = defaultdict(list)
-    for transition in transitions:
-        key, value, _ = encode(transition)
-        found[key].append(value)
-    return dict(found)
+        size -= len(orjson.dumps(found[-1])) + 1
+    return found

