@@ -28,6 +28,7 @@ from streams.outbox import (
     unpublished,
 )
 from streams.pauses import Pauses
+from streams.places import begin_of
 from streams.portions import as_parts, divided
 from streams.redefinition import META_FIELD, Epoch, next_epoch
 from streams.store import Commit, PartitionMoved, StoreUnavailable
@@ -67,6 +68,7 @@ class Lane:
         self._lost: PartitionMoved | None = None
         self._fence = 0
         self._offsets: dict[str, int] = {}
+        self._begin_at: dict[str, int] = {}
         self._published = 0
         self._tails: dict[str, int] = {}
         self._sweep_cursor: int | None = None
@@ -75,10 +77,10 @@ class Lane:
 
     async def start(self) -> dict[str, int]:
         """Takes the partition, publishes what an earlier owner could not, and says from which offset of each source
-        topic to go on; a topic that is not named is read from its beginning."""
+        topic to go on; a topic that is not named is read from its beginning, if nothing of it was ever taken."""
         async with self._lock:
             await self._begin()
-            return dict(self._offsets)
+            return self._begin_at | self._offsets
 
     async def close(self) -> None:
         """Gives back what only this lane uses. It is not to be used any more."""
@@ -369,6 +371,7 @@ class Lane:
         state = await self._persist(lambda: on.store.take(self.partition))
         self._check_ready(state.meta)
         self._fence, self._offsets = state.fence, dict(state.offsets)
+        self._begin_at = begin_of(state.meta)
         self.clock_ms = max(self.clock_ms, NO_CLOCK_MS if state.clock_ms is None else state.clock_ms)
         self.next_wake_ms = state.next_wake_ms
         forwarded = state.meta.get(FORWARDED_FIELD)

@@ -9,6 +9,7 @@ from streams.deployment import Deployment
 from streams.intake import Intake, Record, Taken
 from streams.lane import NO_CLOCK_MS, REBUILD_FIELD, Lane
 from streams.outbox import Output
+from streams.places import BEGIN_FIELD, encode_begin
 from streams.rebuild.heard import Ear, hear
 from streams.wire import encode
 
@@ -100,9 +101,12 @@ class RebuildLane(Lane):
         while await self.tick(clock_ms):
             pass
 
-    async def settle(self, key_of: Mapping[int, str], versions: Mapping[str, int]) -> None:
+    async def settle(
+        self, key_of: Mapping[int, str], versions: Mapping[str, int], begin: Mapping[str, int]
+    ) -> None:
         """Puts right what consumers have heard and is not so, and lets all memberships go on from there; then gives the
-        partition free. ``key_of``: segments by number; ``versions``: of segments that are no longer defined, by key."""
+        partition free. ``key_of``: segments by number; ``versions``: of segments that are no longer defined, by key;
+        ``begin``: topic -> the offset from which to read it where it held nothing."""
         cursor, begun = 0, False
         while cursor or not begun:
             begun = True
@@ -111,6 +115,8 @@ class RebuildLane(Lane):
         async with self._guarded():
             commit = self._commit(Work(self.clock_ms), [])
             commit.meta[REBUILD_FIELD] = b""
+            # Also where retention has left nothing of what the group had taken: that is known now, and no loss.
+            commit.meta[BEGIN_FIELD] = encode_begin(begin)
             await self._finish(commit, [], Work(self.clock_ms))
 
     async def _settle_chunk(self, cursor: int, key_of: Mapping[int, str], versions: Mapping[str, int]) -> int:

@@ -63,7 +63,7 @@ def test_what_is_overridden_is_still_there_and_called_alike(
         (BootStrategy, ["enable_kafka_producer", "enable_web", "enable_sensors"]),
         (TableManager, ["_update_channels", "recovery"]),
         (fetcher.Fetcher, ["fetched_records", "_notify"]),
-        (group_coordinator.GroupCoordinator, ["check_errors"]),
+        (group_coordinator.GroupCoordinator, ["check_errors", "fetch_committed_offsets"]),
         (subscription_state.SubscriptionState, ["fetch_context", "pause", "resume", "subscription"]),
         (subscription_state.Assignment, ["state_value"]),
         (subscription_state.TopicPartitionState, ["position", "has_valid_position"]),
