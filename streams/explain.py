@@ -11,9 +11,9 @@ from rules.definitions import Definitions
 from rules.explanation import SegmentView, views
 from rules.numbering import Numbering
 from rules.program import LeafProgram, Program
+from streams.admission import REBUILD_FIELD
 from streams.errors import StreamsError
 from streams.intake import home
-from streams.lane import REBUILD_FIELD
 from streams.records import decode_record
 from streams.redefinition import META_FIELD, followed
 from streams.registry import remembered_since_ms

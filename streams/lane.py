@@ -13,9 +13,9 @@ import msgspec
 
 from rules.event import Event
 from rules.step import Step
+from streams.admission import TOPICS_FIELD, refuse_unready, topics_to_store
 from streams.contacts import Contacts, Work, memberships
 from streams.deployment import Deployment
-from streams.errors import PartitionStopped
 from streams.flood import WINDOW_FIELD, Flooded, FloodGate, Stretch
 from streams.intake import Intake, Record, Taken, together
 from streams.outbox import (
@@ -35,8 +35,6 @@ from streams.store import Commit, PartitionMoved, StoreUnavailable
 from streams.wire import encode
 
 FORWARDED_FIELD = "forwarded"
-REBUILD_FIELD = "rebuild"
-"""Set, and not empty, from when a rebuild has dropped a partition's state until it has made it anew."""
 NO_CLOCK_MS = -62_135_596_800_001
 """The clock of a partition from which nothing has been taken: before the first moment of the year 1."""
 
@@ -238,12 +236,7 @@ class Lane:
             self._contacts.changes_done()
 
     def _check_ready(self, meta: Mapping[str, bytes]) -> None:
-        """Raises PartitionStopped while the stored state is only a part of what it has to be."""
-        if meta.get(REBUILD_FIELD):
-            raise PartitionStopped(
-                self.partition,
-                "its state is being rebuilt: wait until `segments rebuild` is done; if it was broken off, run it again",
-            )
+        refuse_unready(self.partition, meta)
 
     async def _publish_left_over(self, outbox: Sequence[tuple[int, bytes]]) -> None:
         """Publishes what an earlier owner committed and may not have published."""
@@ -255,8 +248,8 @@ class Lane:
         ends = await self._persist(lambda: self._outlet.ends(places))
         self._tails = {topic: offset for (topic, _), offset in ends.items()}
 
-    async def _adopt_definitions(self, stored: bytes | None) -> None:
-        """Compares the definitions with those that the partition's state was made by."""
+    async def _adopt(self, stored: bytes | None, news: dict[str, bytes]) -> None:
+        """Compares the definitions with those that the partition's state was made by. ``news``: of its metadata."""
         clock_ms = None if self.clock_ms == NO_CLOCK_MS else self.clock_ms
         self._epoch = next_epoch(stored, self._on.catalog, clock_ms)
         change = self._epoch.change(self._on.catalog)
@@ -264,9 +257,11 @@ class Lane:
         self._sweep_cursor = None if change is None else 0
         encoded = self._epoch.encode()
         if encoded != stored:
+            news[META_FIELD] = encoded
+        if news:
             work = Work(self.clock_ms)
             commit = self._commit(work, [])
-            commit.meta[META_FIELD] = encoded
+            commit.meta |= news
             await self._finish(commit, [], work)
 
     def _commit(self, work: Work, outputs: Sequence[Output]) -> Commit:
@@ -366,10 +361,12 @@ class Lane:
 
     async def _begin(self) -> None:
         on = self._on
+        ids = {} if on.topic_ids is None else await self._persist(on.topic_ids)
         # Taking it would end a rebuild that is at work.
         self._check_ready((await self._persist(lambda: on.store.peek(self.partition))).meta)
         state = await self._persist(lambda: on.store.take(self.partition))
         self._check_ready(state.meta)
+        topics = topics_to_store(self.partition, state.offsets, state.meta, ids)
         self._fence, self._offsets = state.fence, dict(state.offsets)
         self._begin_at = begin_of(state.meta)
         self.clock_ms = max(self.clock_ms, NO_CLOCK_MS if state.clock_ms is None else state.clock_ms)
@@ -380,5 +377,5 @@ class Lane:
         )
         self._gate.restore(state.meta)
         await self._publish_left_over(state.outbox)
-        await self._adopt_definitions(state.meta.get(META_FIELD))
+        await self._adopt(state.meta.get(META_FIELD), {} if topics is None else {TOPICS_FIELD: topics})
         self._begun = True

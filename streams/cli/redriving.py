@@ -161,31 +161,35 @@ def _tell(done: "Redriven", events: str, *, dry_run: bool) -> None:
     "resume",
     cls=Command,
     section=Section.RUNNING,
-    examples=["segments resume", "segments resume --partition 2"],
+    examples=["segments resume", "segments resume --partition 2", "segments resume --topics-restored"],
 )
 @click.option(
     "--partition", "partitions", multiple=True, type=click.IntRange(min=0), metavar="N",
     help="Of this partition only; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--topics-restored", is_flag=True,
+    help="Another thing: the events were put back, with the same records under the same offsets, into topics that were "
+    "made anew. Go on with these.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, for programs.")
-def resume(*, partitions: tuple[int, ...], as_json: bool) -> None:
+def resume(*, partitions: tuple[int, ...], topics_restored: bool, as_json: bool) -> None:
     """Let partitions go on that a flood of dead letters has stopped.
 
     All that is in their topics now may become dead letters; what comes later counts as ever. A worker goes on within
     half a minute. Nothing is to be done where the cause is gone: then it goes on by itself.
     """
-    resumed = asyncio.run(_resume(partitions))
+    resumed = asyncio.run(_resume(partitions, topics_restored=topics_restored))
     if as_json:
         found = [{"partition": each.partition, "waiting": each.waiting} for each in resumed]
         click.echo(json.dumps(found, indent=2))
         return
+    may = "wait" if topics_restored else "may be taken, or be dead letters"
     for each in resumed:
-        click.echo(
-            f"partition {each.partition}: {plural(each.waiting, 'record')} may be taken, or be dead letters"
-        )
+        click.echo(f"partition {each.partition}: {plural(each.waiting, 'record')} {may}")
 
 
-async def _resume(partitions: tuple[int, ...]) -> "list[Resumed]":
+async def _resume(partitions: tuple[int, ...], *, topics_restored: bool) -> "list[Resumed]":
     from streams.connections import KafkaConnection
     from streams.errors import RetryLater
     from streams.resuming import resume as let_go_on
@@ -198,8 +202,9 @@ async def _resume(partitions: tuple[int, ...]) -> "list[Resumed]":
     store = RedisStore(settings.redis.get_secret_value(), settings.group)
     try:
         return await let_go_on(
-            KafkaConnection.of(settings), TopicNames.of(settings), store, frozenset(partitions)
-        )
+            KafkaConnection.of(settings), TopicNames.of(settings), store, frozenset(partitions),
+            topics_restored=topics_restored,
+        )  # fmt: skip
     except StoreUnavailable as error:
         raise RetryLater(
             f"Redis at {settings.redis_place} cannot be used: {error.detail.rstrip('.')}: `segments doctor` tells more"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kafka import TopicPartition
@@ -14,6 +15,7 @@ from streams.diagnostics.clocks import Clock, diagnose_clock
 from streams.diagnostics.diagnosis import Diagnosis, ok, warning, wrong
 from streams.diagnostics.topics import READ, Topic, diagnose_topic
 from streams.errors import ConfigurationError, RetryLater
+from streams.identities import ids_of
 from streams.places import TAKEN, Place
 from streams.rights import lacking, spelled
 from streams.settings import Settings
@@ -22,8 +24,18 @@ from streams.topics import TopicNames
 ANSWER_S = 5.0
 """How long Kafka may take."""
 
-Sources = Mapping[str, tuple[Place, ...]]
-"""Of each source topic, by partition: from where to where there are records, and how far the group said that it was."""
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source topic."""
+
+    topic_id: str | None
+    """None: the brokers give none."""
+    places: tuple[Place, ...]
+    """By partition: from where to where there are records, and how far the group said that it was."""
+
+
+Sources = Mapping[str, Source]
 
 
 async def diagnose_kafka(
@@ -97,6 +109,7 @@ def _topic(topic: dict[str, Any], settings: Mapping[str, str] | None) -> Topic:
         min(len(each["replica_nodes"]) for each in partitions),
         tuple(sorted(each["partition_index"] for each in partitions if each["leader_id"] < 0)),
         settings,
+        ids_of([topic]).get(topic["name"]),
     )
 
 
@@ -164,9 +177,8 @@ def _sources(
         partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
         first = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
         after = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-        found[topic.name] = tuple(
-            _place(first[each].offset, after[each].offset, committed.get(each)) for each in partitions
-        )
+        places = [_place(first[each].offset, after[each].offset, committed.get(each)) for each in partitions]
+        found[topic.name] = Source(topic.topic_id, tuple(places))
     return found
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
+from streams.admission import REBUILD_FIELD, TopicMadeAnew, topics_to_store
 from streams.diagnostics.clocks import Clock, diagnose_store_clock
 from streams.diagnostics.diagnosis import Diagnosis, ok, warning, wrong
 from streams.diagnostics.kafka import Sources
-from streams.lane import REBUILD_FIELD
 from streams.places import Place, StateLost, begin_of, refuse_lost
 from streams.settings import Settings
 from streams.store import PartitionState, StoreError, StoreUnavailable
@@ -149,7 +149,8 @@ async def _clock(client: Redis, wall_ms: Callable[[], int]) -> Diagnosis:
 async def _stored(store: RedisStore, settings: Settings, sources: Sources) -> list[Diagnosis]:
     try:
         stored = await store.partition_count()
-        partitions = len(sources.get(settings.events_topic, ()))
+        events = sources.get(settings.events_topic)
+        partitions = 0 if events is None else len(events.places)
         if stored is not None and partitions and stored != partitions:
             found = f"made for {stored} partitions, and {settings.events_topic} has {partitions}"
             fix = f"go back to {stored} partitions, or start anew under another SEGMENTS_GROUP"
@@ -177,15 +178,25 @@ def _of_partition(number: int, state: PartitionState, sources: Sources) -> Itera
         return
     offsets = begin_of(state.meta) | state.offsets
     places = {
-        topic: replace(known[number], offset=offsets.get(topic))
-        for topic, known in sources.items()
-        if number < len(known)
+        topic: replace(source.places[number], offset=offsets.get(topic))
+        for topic, source in sources.items()
+        if number < len(source.places)
     }
     try:
         refuse_lost(number, places)
+        topics_to_store(
+            number,
+            state.offsets,
+            state.meta,
+            {topic: source.topic_id for topic, source in sources.items() if source.topic_id},
+        )
     except StateLost as lost:
         fix = "set SEGMENTS_REDIS to where it is; or stop all workers, then `segments rebuild` (docs/how-to/rebuild.md)"
         yield wrong(f"state of partition {number}", lost.why, fix)
+        return
+    except TopicMadeAnew as anew:
+        fix = "stop all workers, then `segments rebuild` (docs/how-to/rebuild.md)"
+        yield wrong(f"state of partition {number}", anew.why, fix)
         return
     for topic, place in places.items():
         yield from _out_of_place(f"state of {topic}/{number}", place)

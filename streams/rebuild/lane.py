@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rules.contact import Contact
+from streams.admission import REBUILD_FIELD
 from streams.contacts import Work
 from streams.deployment import Deployment
 from streams.intake import Intake, Record, Taken
-from streams.lane import NO_CLOCK_MS, REBUILD_FIELD, Lane
+from streams.lane import NO_CLOCK_MS, Lane
 from streams.outbox import Output
 from streams.places import BEGIN_FIELD, encode_begin
 from streams.rebuild.heard import Ear, hear

@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from rules.definitions import Definitions
+from streams.admission import REBUILD_FIELD
 from streams.brokers import partition_count
 from streams.clock import Clock, wall_ms
 from streams.connections import KafkaConnection, knock
 from streams.deployment import Deployment
 from streams.errors import ConfigurationError
-from streams.lane import REBUILD_FIELD
+from streams.identities import TopicIds
 from streams.outbox import OwnPublisher
 from streams.places import BEGIN_FIELD, encode_begin
 from streams.publisher import KafkaPublisher
@@ -143,6 +144,7 @@ class Rebuild:
             observer=Watcher(self.done, self._told),
             wall_ms=wall_ms,
             own_publisher=self._transactional() if settings.delivery is Delivery.EXACTLY_ONCE else None,
+            topic_ids=TopicIds(self._connection, self._names.sources),
             max_future_skew_ms=settings.max_future_skew_ms,
             wake_delay_ms=settings.wake_delay_ms,
             cached_contacts=CACHED_CONTACTS,

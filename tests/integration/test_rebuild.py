@@ -11,7 +11,7 @@ import pytest
 import redis
 from kafka import KafkaAdminClient, TopicPartition
 
-from streams.lane import REBUILD_FIELD
+from streams.admission import REBUILD_FIELD
 from tests.integration.conftest import Install
 from tests.integration.history import Sent, history
 from tests.integration.installation import Installation, WorkerProcess, assert_came_true, outcome

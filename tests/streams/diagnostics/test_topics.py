@@ -4,7 +4,7 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from streams.lane import REBUILD_FIELD
+from streams.admission import REBUILD_FIELD
 from streams.places import BEGIN_FIELD, encode_begin
 from streams.store import Commit
 from streams.store.redis import RedisStore

@@ -2,8 +2,8 @@
 
 import pytest
 
+from streams.admission import REBUILD_FIELD
 from streams.errors import PartitionStopped
-from streams.lane import REBUILD_FIELD
 from streams.rebuild.lane import RebuildLane
 from streams.registry import bring_into_force
 from streams.store.memory import MemoryStore
