@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     ConsumerStoppedError,
+    InconsistentGroupProtocolError,
     KafkaError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
@@ -26,6 +26,7 @@ from faust.types import TP
 from mode import get_logger
 
 from streams.clock import wall_ms
+from streams.membership import ASSIGNORS, OtherDelivery
 from streams.places import TAKEN, Place, starts
 
 logger = get_logger(__name__)
@@ -99,8 +100,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             client_id="livesegments",
             group_id=app.conf.id,
             group_instance_id=app.instance,
-            # Partition p of the sources to one member, both of them: ranges of equal topics are equal.
-            partition_assignment_strategy=[RangePartitionAssignor],
+            partition_assignment_strategy=[ASSIGNORS[app.delivery]],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=int(app.conf.broker_session_timeout * 1000),
@@ -262,13 +262,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def check_group(self) -> None:
         """Lets membership of the group go on after an error: aiokafka waits until somebody has looked at it.
 
-        Raises what has ended it for good.
+        Raises what has ended it for good; OtherDelivery where that is the other members' way of delivery.
         """
         coordinator = self._consumer and self._consumer._coordinator
         if coordinator is None:
             return
         try:
             coordinator.check_errors()
+        except InconsistentGroupProtocolError as error:
+            app: Any = self.app
+            raise OtherDelivery(app.conf.id, app.delivery) from error
         except KafkaError as error:
             if coordinator._coordination_task.done():
                 raise

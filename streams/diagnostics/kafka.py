@@ -16,6 +16,7 @@ from streams.diagnostics.diagnosis import Diagnosis, ok, warning, wrong
 from streams.diagnostics.topics import READ, Topic, diagnose_topic
 from streams.errors import ConfigurationError, RetryLater
 from streams.identities import ids_of
+from streams.membership import delivery_of
 from streams.places import TAKEN, Place
 from streams.rights import lacking, spelled
 from streams.settings import Settings
@@ -69,6 +70,7 @@ def _look(
         told = [*unseen, *told]
         order = {name: number for number, name in enumerate(names.all)}
         found += sorted(told, key=lambda each: order[each.what.rpartition(" ")[2]])
+        found += _workers(admin, settings)
         found += _clocks(admin, settings, wall_ms, events)
         sources = [topic for topic in topics if topic.name in names.sources]
         return found, _sources(admin, sources, _committed(admin, settings.group))
@@ -81,6 +83,17 @@ def _rights(admin: KafkaAdminClient, connection: KafkaConnection, settings: Sett
         fix = "give it these rights (kafka-acls.sh --add; docs/how-to/secure.md)"
         return wrong("Kafka rights", f"{who} lacks {spelled(missing)}", fix)
     return ok("Kafka rights", f"{who} may do what a worker does")
+
+
+def _workers(admin: KafkaAdminClient, settings: Settings) -> Iterator[Diagnosis]:
+    """That they deliver in another way than the settings say."""
+    try:
+        theirs = delivery_of(admin.describe_groups([settings.group])[settings.group])
+    except kafka_errors.KafkaError:
+        return  # there is no such group yet; that it may not be seen is told of rights
+    if theirs not in (None, settings.delivery):
+        says = f"run with SEGMENTS_DELIVERY={theirs}, and here it is {settings.delivery}"
+        yield wrong("workers", says, "stop them all before changing it: the group takes no others")
 
 
 def _topics(admin: KafkaAdminClient, names: TopicNames) -> tuple[list[Diagnosis], list[Topic]]:
