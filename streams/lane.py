@@ -30,6 +30,7 @@ from streams.outbox import (
 from streams.pauses import Pauses
 from streams.places import begin_of
 from streams.portions import as_parts, divided
+from streams.records import refuse_newer
 from streams.redefinition import META_FIELD, Epoch, next_epoch
 from streams.store import Commit, PartitionMoved, StoreUnavailable
 from streams.wire import encode
@@ -236,6 +237,7 @@ class Lane:
             self._contacts.changes_done()
 
     def _check_ready(self, meta: Mapping[str, bytes]) -> None:
+        refuse_newer(self.partition, meta)
         refuse_unready(self.partition, meta)
 
     async def _publish_left_over(self, outbox: Sequence[tuple[int, bytes]]) -> None:

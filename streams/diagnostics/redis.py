@@ -12,6 +12,7 @@ from streams.diagnostics.clocks import Clock, diagnose_store_clock
 from streams.diagnostics.diagnosis import Diagnosis, ok, warning, wrong
 from streams.diagnostics.kafka import Sources
 from streams.places import Place, StateLost, begin_of, refuse_lost
+from streams.records import NewerState, refuse_newer
 from streams.settings import Settings
 from streams.store import PartitionState, StoreError, StoreUnavailable
 from streams.store.errors import Trouble
@@ -172,6 +173,13 @@ async def _stored(store: RedisStore, settings: Settings, sources: Sources) -> li
 
 def _of_partition(number: int, state: PartitionState, sources: Sources) -> Iterator[Diagnosis]:
     """What is wrong with a partition's state, beside what Kafka has."""
+    try:
+        refuse_newer(number, state.meta)
+    except NewerState as newer:
+        yield wrong(
+            f"state of partition {number}", str(newer), "run the version that wrote it, or a newer one"
+        )
+        return
     if state.meta.get(REBUILD_FIELD):
         says = "is only a part of what it has to be: a rebuild is at work, or was broken off"
         yield wrong(f"state of partition {number}", says, "wait for `segments rebuild`, or run it again")

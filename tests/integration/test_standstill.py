@@ -18,7 +18,8 @@ from streams.connections import KafkaConnection
 from streams.diagnostics import diagnose
 from streams.intake import home
 from streams.local import kafka_node
-from streams.records import encode_record
+from streams.records import FORMAT_FIELD, encode_record
+from streams.redefinition import META_FIELD
 from streams.resuming import resume
 from streams.settings import load_settings
 from streams.store.keys import PartitionKeys
@@ -121,6 +122,20 @@ async def test_a_bug_and_a_newer_record_stop_their_partitions_alone(install: Ins
     await probed.until_ready()
     probed.worker.stop()
     await assert_came_true(installation, outcome(sent))
+    await _what_is_beside_the_contacts_is_newer(installation, probed)
+
+
+async def _what_is_beside_the_contacts_is_newer(installation: Installation, probed: Probed) -> None:
+    meta = PartitionKeys.of(installation.name, 3).meta
+    with redis.Redis.from_url(installation.redis_url, decode_responses=False) as client:
+        before = client.hget(meta, META_FIELD)
+        client.hset(meta, mapping={META_FIELD: b"whatever comes", FORMAT_FIELD: b"2"})
+        probed.worker.start()
+        said = await probed.until_stands("newer_record", {3})
+        assert "the state of partition 3 has format 2, and this version of livesegments knows" in said
+        client.hset(meta, mapping={META_FIELD: before, FORMAT_FIELD: b"1"})
+        await probed.until_ready()
+        probed.worker.stop()
 
 
 @pytest.mark.timeout(180)
