@@ -135,6 +135,7 @@ def for_programs(done: "Redriven", *, dry_run: bool) -> dict[str, Any]:
         "by_reason": dict(sorted(done.put_back.items())),
         "redriven_before": done.sent_before,
         "came_back": done.came_back,
+        "cut": done.cut,
         "too_large": done.too_large,
         "not_dead_letters": done.not_ours,
     }
@@ -152,6 +153,10 @@ def _tell(done: "Redriven", events: str, *, dry_run: bool) -> None:
     if done.came_back:
         click.echo(
             f"{plural(done.came_back, 'dead letter')} had been put back once and came again: --again takes them, too"
+        )
+    if done.cut:
+        click.echo(
+            f"{plural(done.cut, 'dead letter')} left alone, as only the beginning of the record is there"
         )
     if done.not_ours:
         click.echo(f"{plural(done.not_ours, 'record')} without a reason left alone")

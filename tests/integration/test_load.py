@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -166,6 +167,34 @@ async def test_records_of_256_kib_that_follow_in_evidence_of_many_transitions_ta
     assert memory.peak < 700 * MIB
     await installation.drained()
     assert len(await installation.read(installation.topics.transitions)) == 20 * count
+
+
+@pytest.mark.timeout(120)
+async def test_a_record_that_its_producer_packed_to_a_fraction_is_a_dead_letter_that_says_how_long_it_was(
+    install: Install, tmp_path: Path
+) -> None:
+    installation = install(segments=definitions(tmp_path, shows(0)))
+    value = b"x" * int(100 * MIB * SCALE)
+    async with AIOKafkaProducer(
+        bootstrap_servers=installation.kafka, compression_type="gzip", max_request_size=2 * len(value)
+    ) as producer:
+        for number in range(3):
+            await producer.send_and_wait(installation.topics.events, value, b"%d" % number, partition=0)
+    installation.worker().start()
+    memory = Memory(pid(installation))
+    await taken_all(installation, 3, memory)
+    await installation.drained()
+    print(f"\nthree records of {len(value) / MIB:.0f} MiB: peak {memory.peak / MIB:.0f} MiB")
+    letters = await installation.read(installation.topics.dead_letters)
+    digest = sha256(value).hexdigest().encode()
+    assert [(each.key, len(each.value)) for each in letters] == [(b"%d" % n, 65_536) for n in range(3)]
+    for each in letters:
+        headers = dict(each.headers)
+        assert (headers["reason"], headers["cut_value_bytes"]) == (b"too_large", b"%d" % len(value))
+        assert headers["cut_value_sha256"] == digest
+    assert await installation.unpublished() == []
+    # It is unpacked, and copied out of what was unpacked: nothing more is made of it.
+    assert memory.peak < 200 * MIB + 4 * len(value)
 
 
 @pytest.mark.timeout(120)
