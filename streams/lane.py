@@ -134,15 +134,14 @@ class Lane:
         if taken.forwards:
             # Before the commit, so that none is lost; whoever reads them drops those that come twice.
             await self._publish(taken.forwards, publisher=on.publisher)
-        work = Work(self.clock_ms)
-        await self._bring_in((event.contact_id for event in taken.events), work)
+        work = await self._bring_in(event.contact_id for event in taken.events)
         folded = self._fold(taken.events, work)
         rest: dict[str, Sequence[Record]] = {}
         if folded < len(taken.events):
             records, rest = divided(records, parts, folded)
             parts = self._sorted(records, now_ms)
             added = self._gate.added_by(as_parts(records, parts))
-            taken = together(parts.values())
+            taken = together(parts.values()) if parts else Taken()
         outputs = [*self._transitions(work), *taken.dead_letters]
         commit = self._commit(work, outputs)
         commit.offsets = {
@@ -179,32 +178,45 @@ class Lane:
         transitions, most = work.transitions, self._on.most_transitions
         take, delay_ms, passed_ms = self._contacts.take, self._on.wake_delay_ms, self._passed_ms
         late = count = 0
-        for count, event in enumerate(events, start=1):  # noqa: B007
-            if event.received_ms < work.clock_ms:
+        for event in events:
+            clock_ms = work.clock_ms
+            if not take(event, work, most):
+                break
+            count += 1
+            if event.received_ms < clock_ms:
                 # Time has moved the clock beyond it, or it is far behind the others: its contact may have been moved
                 # in its absence.
-                late += event.received_ms < max(passed_ms, work.clock_ms - delay_ms)
-            take(event, work)
+                late += event.received_ms < max(passed_ms, clock_ms - delay_ms)
             if len(transitions) >= most:
                 break
         if late:
             self._on.observer.late(self.partition, late)
         return count
 
-    async def _bring_in(self, ids: Iterable[str], work: Work) -> None:
+    async def _bring_in(self, ids: Iterable[str]) -> Work:
+        """Lets contacts be in memory; returns the work to go on with."""
         missing = self._contacts.missing(ids)
-        if missing:
-            records = await self._persist(lambda: self._on.store.load(self.partition, missing))
-            self._contacts.bring_in(missing, records, work)
+        if not missing:
+            return Work(self.clock_ms)
+        records = await self._persist(lambda: self._on.store.load(self.partition, missing))
+        return await self._brought_in(missing, records)
+
+    async def _brought_in(self, ids: Sequence[str], records: Sequence[bytes | None]) -> Work:
+        """Commits on its way what a change of definitions brings about, where that is much."""
+        work, done, most = Work(self.clock_ms), 0, self._on.most_transitions
+        while (done := done + self._contacts.bring_in(ids[done:], records[done:], work, most)) < len(ids):
+            outputs = self._transitions(work)
+            await self._finish(self._commit(work, outputs), outputs, work, make_room=False)
+            work = Work(self.clock_ms)
+        return work
 
     async def _wake_chunk(self) -> None:
-        on, clock_ms = self._on, self.clock_ms
+        on = self._on
         due = [contact_id for contact_id, _ in await self._persist(self._due)]
-        work = Work(clock_ms)
-        await self._bring_in(due, work)
+        work = await self._bring_in(due)
         done = []
         for contact_id in due:
-            self._contacts.wake(contact_id, work)
+            self._contacts.wake(contact_id, work, on.most_transitions)
             done.append(contact_id)
             if len(work.transitions) >= on.most_transitions:
                 break
@@ -223,8 +235,7 @@ class Lane:
         waiting = [
             (contact_id, record) for contact_id, record in found if not self._contacts.knows(contact_id)
         ]
-        work = Work(self.clock_ms)
-        self._contacts.bring_in([item[0] for item in waiting], [item[1] for item in waiting], work)
+        work = await self._brought_in([item[0] for item in waiting], [item[1] for item in waiting])
         outputs = self._transitions(work)
         commit = self._commit(work, outputs)
         epoch = self._epoch
@@ -286,8 +297,10 @@ class Lane:
         encoded = map(encode, work.transitions)
         return [Output(topic, partition, key, value, [*headers]) for key, value, headers in encoded]
 
-    async def _finish(self, commit: Commit, outputs: Sequence[Output], work: Work) -> None:
-        """Commits, then publishes."""
+    async def _finish(
+        self, commit: Commit, outputs: Sequence[Output], work: Work, *, make_room: bool = True
+    ) -> None:
+        """Commits, then publishes. ``make_room``: no contact in memory is needed for what comes next."""
         on = self._on
         entry = Entry(list(outputs), dict(self._tails))
         result = await self._persist(lambda: on.store.commit(commit))
@@ -297,7 +310,8 @@ class Lane:
             await self._publish(outputs, [entry])
             self._published = result.outbox_sequence
             on.observer.published(self.partition, work)
-        self._contacts.settle()
+        if make_room:
+            self._contacts.settle()
 
     async def _publish(
         self,

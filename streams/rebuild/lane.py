@@ -89,9 +89,8 @@ class RebuildLane(Lane):
         """Notes published transitions: contact id, number of the segment, sequence, moment in milliseconds UTC."""
         async with self._guarded():
             published = list(published)
-            work = Work(self.clock_ms)
             ids = {contact_id for contact_id, *_ in published}
-            await self._bring_in(ids, work)
+            work = await self._bring_in(ids)
             for contact_id, number, sequence, at_ms in published:
                 hear(self._contacts.get(contact_id), number, sequence, at_ms)
             work.changed.update(dict.fromkeys(ids))
@@ -123,20 +122,25 @@ class RebuildLane(Lane):
     async def _settle_chunk(self, cursor: int, key_of: Mapping[int, str], versions: Mapping[str, int]) -> int:
         on = self._on
         cursor, found = await self._persist(lambda: on.store.scan(self.partition, cursor, on.chunk))
-        work = Work(self.clock_ms)
-        self._contacts.bring_in([item[0] for item in found], [item[1] for item in found], work)
+        work = await self._brought_in([item[0] for item in found], [item[1] for item in found])
         for contact_id, _ in found:
+            if len(work.transitions) >= on.most_transitions:
+                await self._correct(work, make_room=False)
+                work = Work(self.clock_ms)
             contact = self._contacts.get(contact_id)
             wake_ms = contact.wake_ms
             corrections = self._ear.corrections(contact, self._now_ms(contact), key_of, versions)
             if corrections is not None:
                 work.changed.setdefault(contact_id, wake_ms)
                 work.transitions += corrections
+        await self._correct(work)
+        return cursor
+
+    async def _correct(self, work: Work, *, make_room: bool = True) -> None:
         self.published += len(work.transitions)
         self.corrected += len(work.transitions)
         outputs = [self._output(encode(transition)) for transition in work.transitions]
-        await self._finish(self._commit(work, outputs), outputs, work)
-        return cursor
+        await self._finish(self._commit(work, outputs), outputs, work, make_room=make_room)
 
     def _now_ms(self, contact: Contact) -> int:
         # Without an event in the partition it has no clock, and its contacts only what was heard of them.

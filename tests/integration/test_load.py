@@ -221,6 +221,29 @@ async def test_ten_thousand_transitions_follow_from_one_batch(install: Install, 
     assert memory.peak < 500 * MIB
 
 
+@pytest.mark.timeout(60 + int(60 * SCALE))
+async def test_one_event_enters_very_many_segments_all_of_which_show_a_long_text_of_it(
+    install: Install, tmp_path: Path
+) -> None:
+    count = int(2000 * SCALE)
+    installation = install(segments=definitions(tmp_path, *(shows(n) for n in range(count))))
+    await fill(installation, [output(installation, "c1", event="E", properties={"v": "y" * 60_000})])
+    begun = time.monotonic()
+    installation.worker().start()
+    memory = Memory(pid(installation))
+    await taken_all(installation, 1, memory)
+    await installation.drained()
+    took_s = time.monotonic() - begun
+    print(
+        f"\n{count:,} segments entered by one event: {took_s:.1f} s with the start, peak {memory.peak / MIB:.0f} MiB"
+    )
+    found = await installation.read(installation.topics.transitions)
+    assert len({dict(record.headers)["ce_id"] for record in found}) == len(found) == count
+    assert max(len(record.value) for record in found) < 2000
+    # What the definitions take, and nothing of what they would show.
+    assert memory.peak < 150 * MIB + count * 60_000
+
+
 @pytest.mark.timeout(120 + int(60 * SCALE))
 async def test_wakes_that_are_all_due_at_one_moment_do_not_hold_up_events(
     install: Install, tmp_path: Path
