@@ -17,7 +17,6 @@ from rules.repetitions import contains, digest, remember
 from rules.schedule import next_wake_ms, take_due
 from rules.settlement import NOBODY, settle
 
-
 MOST_IN_FULL = 1000
 """How many transitions of one contact at one moment may have evidence of any length. Together they are committed at once:
 with more, what an event says and all of them show would be too much, however little each of them may show."""

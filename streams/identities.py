@@ -12,8 +12,8 @@ from kafka.admin import KafkaAdminClient
 from streams.connections import KafkaConnection
 from streams.outbox import PublishFailed
 
-ANSWER_S = 5.0
-"""How long the brokers may take to be found."""
+ANSWER_MS = 3000
+"""How long the brokers may take to be found, and again to answer: a worker that is told to end waits for the thread."""
 _NONE = "00000000-0000-0000-0000-000000000000"
 
 
@@ -44,7 +44,10 @@ def topic_ids(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, s
     """As ``TopicIds`` says. Blocks: use a thread."""
     try:
         with KafkaAdminClient(
-            **connection.options(), bootstrap_timeout_ms=int(ANSWER_S * 1000), client_id="livesegments-ids"
+            **connection.options(),
+            bootstrap_timeout_ms=ANSWER_MS,
+            request_timeout_ms=ANSWER_MS,
+            client_id="livesegments-ids",
         ) as admin:
             described = admin.describe_topics(list(topics))
     except (admin_errors.KafkaError, OSError, ValueError) as error:

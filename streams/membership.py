@@ -1,7 +1,7 @@
 """Workers of one group deliver alike, and the brokers see to it.
 
-A worker with transactions shuts out whoever had its partition before; one without shuts out nobody, and is shut out by
-none that has no transactions. So a group of both would repeat what neither alone does. What a member of a group names
+A worker with transactions shuts out whoever had its partition before, if that one has them too; one without shuts out
+nobody, and nobody shuts it out. So in a group of both some would repeat what in a group of the first kind none does. What a member of a group names
 as its protocol must be known to all members, or it is not let in: so each way of delivery has one of its own. They
 share out partitions alike.
 """
@@ -17,8 +17,8 @@ from streams.connections import KafkaConnection
 from streams.errors import RetryLater
 from streams.settings import Delivery
 
-ANSWER_S = 5.0
-"""How long the brokers may take to be found."""
+ANSWER_MS = 3000
+"""How long the brokers may take to be found, and again to answer."""
 
 
 class _ExactlyOnce(RangePartitionAssignor):  # type: ignore[misc] # aiokafka has no types
@@ -57,7 +57,10 @@ def refuse_other_delivery(connection: KafkaConnection, group: str, delivery: Del
     """
     try:
         with KafkaAdminClient(
-            **connection.options(), bootstrap_timeout_ms=int(ANSWER_S * 1000), client_id="livesegments-group"
+            **connection.options(),
+            bootstrap_timeout_ms=ANSWER_MS,
+            request_timeout_ms=ANSWER_MS,
+            client_id="livesegments-group",
         ) as admin:
             others = delivery_of(admin.describe_groups([group])[group])
     except (errors.KafkaError, OSError, ValueError):
