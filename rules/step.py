@@ -17,6 +17,10 @@ from rules.repetitions import contains, digest, remember
 from rules.schedule import next_wake_ms, take_due
 from rules.settlement import NOBODY, settle
 
+MOST_IN_FULL = 1000
+"""How many transitions of one contact at one moment may have evidence of any length. Together they are committed at once:
+with more, what an event says and all of them show would be too much, however little each of them may show."""
+
 
 class Reason(StrEnum):
     """What made a membership change."""
@@ -50,6 +54,8 @@ class Transition(msgspec.Struct, gc=False):
     """Of an exit: how long the contact was a member."""
     version: int
     evidence: list[Evidence]
+    brief: bool = False
+    """Whether it is one of more than ``MOST_IN_FULL``: its evidence is to be told with short texts."""
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -125,10 +131,12 @@ class Step:
         *,
         inclusive: bool = False,
         held: frozenset[int] = NOBODY,
+        most: int | None = None,
     ) -> None:
         """Lets the contact's wakes before ``until_ms`` happen, in time order; ``inclusive``: the one at it too.
-        Segments of ``held``, by number, are left alone."""
-        while (wake_ms := contact.wake_ms) is not None:
+        Segments of ``held``, by number, are left alone. With ``most``, those are left for another call that come when
+        there are so many transitions in ``out``."""
+        while (wake_ms := contact.wake_ms) is not None and (most is None or len(out) < most):
             if wake_ms > until_ms or (wake_ms == until_ms and not inclusive):
                 return
             due = verdicts(ordered(self._due(contact, wake_ms)), contact, wake_ms)
@@ -192,7 +200,12 @@ class Step:
         def turn(program: Program, membership: Membership) -> None:
             out.append(_turn(contact, program, membership, now_ms, reason, cause))
 
-        return settle(self._catalog, contact, found, now_ms, turn, held)
+        before = len(out)
+        moved = settle(self._catalog, contact, found, now_ms, turn, held)
+        if len(out) - before > MOST_IN_FULL:
+            for transition in out[before:]:
+                transition.brief = True
+        return moved
 
     def _leave(self, contact: Contact, gone: Gone, at_ms: int) -> Transition:
         membership = contact.memberships[gone.number]

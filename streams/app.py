@@ -16,6 +16,7 @@ from streams.batches import BatchConsumer, BatchTopic, BatchTransport
 from streams.clock import Clock
 from streams.connections import KafkaConnection
 from streams.runner import Lane
+from streams.settings import Delivery
 
 SESSION_S = 10.0
 """How long a worker may be silent before its partitions go to others."""
@@ -50,6 +51,8 @@ class SegmentsApp(faust.App):
     BootStrategy = _OnlyConsumer
     connection: KafkaConnection
     assignment: Assignment
+    delivery: Delivery
+    """The same for all workers of the group: it lets in no other."""
     instance: str | None = None
     """Who this worker is to the group, before and after a restart; None: somebody new at each start."""
 
@@ -70,6 +73,7 @@ def build_app(
     *,
     clock: Clock,
     instance: str | None = None,
+    delivery: Delivery = Delivery.AT_LEAST_ONCE,
     session_s: float = SESSION_S,
 ) -> SegmentsApp:
     """An app that reads the source topics as a member of the group, each partition through a lane of its own.
@@ -96,7 +100,7 @@ def build_app(
         TableManager=_NoTables,
         Topic=BatchTopic,
     )
-    app.connection, app.instance = connection, instance
+    app.connection, app.instance, app.delivery = connection, instance, delivery
     app.transport = BatchTransport(servers, app)
     app.assignment = assignment = Assignment(topics, make_lane, clock)
     add_ingest(app, topics, assignment)

@@ -3,7 +3,8 @@
 Faust spends about 190 us on a message, whatever it is, so here a message carries all the records that one fetch
 brought of one partition. What else differs from the stock transport follows from the offsets being kept with the
 state: where to read a partition is said by ``go_to`` alone, never by what the group has committed; a partition that
-was assigned stays paused until then. Kafka's committed offsets are told now and then, for lag monitors only.
+was assigned stays paused until then. Kafka's committed offsets are told now and then, for lag monitors, and so that
+state that is lost is noticed.
 """
 
 # ruff: noqa: ARG002 - the seam, whose signatures are Faust's; tests/streams/test_seam.py fails when it moves

@@ -65,9 +65,14 @@ class Contacts:
         """The ids of the contacts in memory, as they are at any time."""
         return self._contacts.keys()
 
-    def bring_in(self, ids: Sequence[str], records: Sequence[bytes | None], work: Work) -> None:
-        """Takes stored records into memory; those from before a change of definitions are brought through it."""
-        for contact_id, record in zip(ids, records, strict=True):
+    def bring_in(
+        self, ids: Sequence[str], records: Sequence[bytes | None], work: Work, most: int | None = None
+    ) -> int:
+        """Takes stored records into memory; those from before a change of definitions are brought through it. Returns
+        how many: all, or as many as bring about ``most`` transitions."""
+        for count, (contact_id, record) in enumerate(zip(ids, records, strict=True)):
+            if most is not None and len(work.transitions) >= most:
+                return count
             if contact_id in self._contacts:
                 continue
             if record is None:
@@ -80,26 +85,37 @@ class Contacts:
                 wake_ms = contact.wake_ms
                 if self._step.redefine(contact, self._change, work.transitions):
                     work.note(contact, wake_ms)
+        return len(ids)
 
-    def take(self, event: Event, work: Work) -> None:
-        """Takes one event, in the order of the log."""
+    def take(self, event: Event, work: Work, most: int | None = None) -> bool:
+        """Takes one event, in the order of the log; returns whether it did: not where the wakes before it already bring
+        about ``most`` transitions."""
         contact = self._contacts[event.contact_id]
-        if event.received_ms > work.clock_ms:  # noqa: PLR1730 - on the path of every event
-            work.clock_ms = event.received_ms
-        work.note(contact, contact.wake_ms)
+        clock_ms, wake_ms = work.clock_ms, contact.wake_ms
+        if event.received_ms > clock_ms:  # noqa: PLR1730 - on the path of every event
+            clock_ms = event.received_ms
+        work.note(contact, wake_ms)
+        if wake_ms is not None and wake_ms < clock_ms and most is not None:
+            self._step.advance(contact, clock_ms, work.transitions, most=most)
+            wake_ms = contact.wake_ms
+            if wake_ms is not None and wake_ms < clock_ms:
+                return False
+        work.clock_ms = clock_ms
         transitions = work.transitions
         before = len(transitions)
-        work.outcomes[self._step.take(contact, event, work.clock_ms, transitions)] += 1
+        work.outcomes[self._step.take(contact, event, clock_ms, transitions)] += 1
         if len(transitions) > before:
             for transition in transitions[before:]:
                 if transition.reason == "event":
                     work.received_ms.append(event.received_ms)
+        return True
 
-    def wake(self, contact_id: str, work: Work) -> None:
-        """Lets the wakes of a contact that the clock has gone beyond happen."""
+    def wake(self, contact_id: str, work: Work, most: int | None = None) -> None:
+        """Lets the wakes of a contact that the clock has gone beyond happen; once there are ``most`` transitions, the
+        others are left for another time."""
         contact = self._contacts[contact_id]
         work.note(contact, contact.wake_ms)
-        self._step.advance(contact, work.clock_ms, work.transitions)
+        self._step.advance(contact, work.clock_ms, work.transitions, most=most)
 
     def get(self, contact_id: str) -> Contact:
         """A contact that is in memory."""

@@ -1,6 +1,6 @@
 """What all the lanes of a worker share."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from rules.catalog import Catalog
@@ -26,6 +26,9 @@ class Deployment:
     """The wall clock, UTC since 1970."""
     own_publisher: Callable[[int], OwnPublisher] | None = None
     """Makes a publisher for one partition's lane, which shuts out those of earlier lanes."""
+    topic_ids: Callable[[], Awaitable[Mapping[str, str]]] | None = None
+    """Gives the ids of the source topics that stand under their names now (see ``streams.identities``); None: nobody
+    looks."""
     max_future_skew_ms: int = 300_000
     wake_delay_ms: int = 500
     cached_contacts: int = 50_000

@@ -11,10 +11,10 @@ from rules.definitions import Definitions
 from rules.explanation import SegmentView, views
 from rules.numbering import Numbering
 from rules.program import LeafProgram, Program
+from streams.admission import REBUILD_FIELD
 from streams.errors import StreamsError
 from streams.intake import home
-from streams.lane import REBUILD_FIELD
-from streams.records import decode_record
+from streams.records import decode_record, refuse_newer
 from streams.redefinition import META_FIELD, followed
 from streams.registry import remembered_since_ms
 from streams.replay import Replay
@@ -114,7 +114,9 @@ class Explainer:
         )
 
     async def _check_ready(self, partition: int) -> None:
-        if (await self._store.peek(partition)).meta.get(REBUILD_FIELD):
+        meta = (await self._store.peek(partition)).meta
+        refuse_newer(partition, meta)
+        if meta.get(REBUILD_FIELD):
             raise NotFound(
                 "the state is being rebuilt: ask again when `segments rebuild` is done; if it was broken off, run it again"
             )

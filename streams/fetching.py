@@ -14,9 +14,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     ConsumerStoppedError,
+    InconsistentGroupProtocolError,
     KafkaError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
@@ -27,8 +27,9 @@ from faust.types import TP
 from mode import get_logger
 
 from streams.clock import wall_ms
-from streams.errors import PartitionStopped
 from streams.fetched import FetchedRecord, fetched
+from streams.membership import ASSIGNORS, OtherDelivery
+from streams.places import TAKEN, Place, starts
 
 logger = get_logger(__name__)
 
@@ -86,6 +87,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._marks: dict[TP, _Mark] = {}
+        self._untaken: dict[TP, int | None] = {}
+        """Where each began of which nothing had been taken."""
         self._together: dict[int, list[TP]] = {}
         """What is read of each partition number."""
         self._asked_ms: dict[TP, int] = {}
@@ -99,8 +102,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             client_id="livesegments",
             group_id=app.conf.id,
             group_instance_id=app.instance,
-            # Partition p of the sources to one member, both of them: ranges of equal topics are equal.
-            partition_assignment_strategy=[RangePartitionAssignor],
+            partition_assignment_strategy=[ASSIGNORS[app.delivery]],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=int(app.conf.broker_session_timeout * 1000),
@@ -194,18 +196,36 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def go_to(self, offsets: Mapping[TP, int | None], epoch: int) -> dict[TP, int]:
         """Reads the partitions from these offsets on (None: the beginning); returns from where it is.
 
-        Raises PartitionStopped where an offset is beyond the end, KafkaError where nobody answers.
+        Raises PartitionStopped where they cannot be right (see ``streams.places``), KafkaError where nobody answers.
         """
         consumer = self._ensure_consumer()
-        wanted = [TopicPartition(*tp) for tp in offsets]
-        begins, ends = await consumer.beginning_offsets(wanted), await consumer.end_offsets(wanted)
-        places = {tp: _place(tp, offset, begins[tp], ends[tp]) for tp, offset in offsets.items()}
+        known = await self._places(offsets)
+        places: dict[TP, int] = {}
+        for number in {tp.partition for tp in offsets}:
+            of_number = {tp.topic: place for tp, place in known.items() if tp.partition == number}
+            begun = starts(number, of_number)
+            places |= {TP(topic, number): offset for topic, offset in begun.items()}
         for tp, place in places.items():
             consumer.seek(TopicPartition(*tp), place)
             self._marks[tp] = _Mark(epoch, place)
+            self._untaken[tp] = place if offsets[tp] is None else None
         for number in {tp.partition for tp in places}:
             self._together[number] = [tp for tp in places if tp.partition == number]
         self.release(places)
+        return places
+
+    async def _places(self, offsets: Mapping[TP, int | None]) -> dict[TP, Place]:
+        consumer = self._ensure_consumer()
+        wanted = [TopicPartition(*tp) for tp in offsets]
+        begins, ends = await consumer.beginning_offsets(wanted), await consumer.end_offsets(wanted)
+        unknown = [TopicPartition(*tp) for tp, offset in offsets.items() if offset is None]
+        told = await consumer._coordinator.fetch_committed_offsets(unknown) if unknown else {}
+        places = {}
+        for tp, offset in offsets.items():
+            group = told.get(TopicPartition(*tp))
+            committed = None if group is None or group.offset < 0 else group.offset
+            taken = group is not None and group.metadata == TAKEN
+            places[tp] = Place(offset, begins[tp], ends[tp], committed, taken)
         return places
 
     def hold(self, tps: Iterable[TP]) -> None:
@@ -249,13 +269,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def check_group(self) -> None:
         """Lets membership of the group go on after an error: aiokafka waits until somebody has looked at it.
 
-        Raises what has ended it for good.
+        Raises what has ended it for good; OtherDelivery where that is the other members' way of delivery.
         """
         coordinator = self._consumer and self._consumer._coordinator
         if coordinator is None:
             return
         try:
             coordinator.check_errors()
+        except InconsistentGroupProtocolError as error:
+            app: Any = self.app
+            raise OtherDelivery(app.conf.id, app.delivery) from error
         except KafkaError as error:
             if coordinator._coordination_task.done():
                 raise
@@ -293,10 +316,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return mark.end if mark.end < end <= state.position else end
 
     async def tell(self, offsets: Mapping[TP, int]) -> None:
-        """Commits offsets to the group. Nothing depends on it but those who look at the group's lag."""
-        told = {tp: OffsetAndMetadata(offsets[TP(*tp)], "") for tp in self._assigned(offsets)}
+        """Commits offsets to the group: for those who look at its lag, and so that lost state is noticed."""
+        told = {
+            tp: OffsetAndMetadata(offsets[TP(*tp)], self._word(TP(*tp), offsets[TP(*tp)]))
+            for tp in self._assigned(offsets)
+        }
         if told:
             await self._ensure_consumer().commit(told)
+
+    def _word(self, tp: TP, offset: int) -> str:
+        return "" if offset == self._untaken.get(tp) else TAKEN
 
     def _assigned(self, tps: Iterable[TP]) -> list[TopicPartition]:
         assignment = self._ensure_consumer().assignment()
@@ -332,21 +361,3 @@ async def _fetched(fetcher: Any, patience_s: float) -> dict[TopicPartition, list
 
 def _forbidden(topics: str) -> str:
     return f"Kafka does not let us read {topics}: allow READ and DESCRIBE"
-
-
-def _place(tp: TP, offset: int | None, begin: int, end: int) -> int:
-    if offset is None:
-        return begin
-    if offset > end:
-        raise PartitionStopped(
-            tp.partition,
-            f"its state is at offset {offset} of {tp.topic}, which ends at {end}: was the topic made anew? "
-            "Restore it, or choose another SEGMENTS_GROUP to begin with an empty state",
-        )
-    if offset < begin:
-        logger.error(
-            "%s/%d: the records %d to %d are gone before they were processed: the topic's retention is too short",
-            tp.topic, tp.partition, offset, begin - 1,
-        )  # fmt: skip
-        return begin
-    return offset

@@ -12,7 +12,7 @@ from rules.event import Event
 from streams.outbox import Headers, Output
 from streams.partitioning import murmur2
 from streams.topics import TopicNames
-from streams.wire import Rejected, dead_letter_headers, decode, received_at_header, received_time
+from streams.wire import Rejected, carried, dead_letter_headers, decode, received_at_header, received_time
 
 
 class Record(Protocol):
@@ -159,6 +159,7 @@ class Intake:
         now_ms: int,
         taken: Taken,
     ) -> None:
+        letter = carried(record.key, record.value, record.headers)
         headers: Headers = dead_letter_headers(
             rejected,
             source_topic=topic,
@@ -166,9 +167,11 @@ class Intake:
             source_offset=record.offset,
             received_ms=received_ms,
             failed_ms=now_ms,
-            headers=record.headers,
+            headers=letter.headers,
         )
         taken.dead_letters.append(
-            Output(self._topics.dead_letters, self._partition, record.key, record.value, list(headers))
+            Output(
+                self._topics.dead_letters, self._partition, letter.key, letter.value, [*headers, *letter.said]
+            )
         )
         taken.rejected[rejected.reason] = taken.rejected.get(rejected.reason, 0) + 1

@@ -13,9 +13,9 @@ import msgspec
 
 from rules.event import Event
 from rules.step import Step
+from streams.admission import TOPICS_FIELD, refuse_unready, topics_to_store
 from streams.contacts import Contacts, Work, memberships
 from streams.deployment import Deployment
-from streams.errors import PartitionStopped
 from streams.flood import WINDOW_FIELD, Flooded, FloodGate, Stretch
 from streams.intake import Intake, Record, Taken, together
 from streams.outbox import (
@@ -28,14 +28,14 @@ from streams.outbox import (
     unpublished,
 )
 from streams.pauses import Pauses
+from streams.places import begin_of
 from streams.portions import as_parts, divided
+from streams.records import refuse_newer
 from streams.redefinition import META_FIELD, Epoch, next_epoch
 from streams.store import Commit, PartitionMoved, StoreUnavailable
 from streams.wire import encode
 
 FORWARDED_FIELD = "forwarded"
-REBUILD_FIELD = "rebuild"
-"""Set, and not empty, from when a rebuild has dropped a partition's state until it has made it anew."""
 NO_CLOCK_MS = -62_135_596_800_001
 """The clock of a partition from which nothing has been taken: before the first moment of the year 1."""
 
@@ -67,6 +67,7 @@ class Lane:
         self._lost: PartitionMoved | None = None
         self._fence = 0
         self._offsets: dict[str, int] = {}
+        self._begin_at: dict[str, int] = {}
         self._published = 0
         self._tails: dict[str, int] = {}
         self._sweep_cursor: int | None = None
@@ -75,10 +76,10 @@ class Lane:
 
     async def start(self) -> dict[str, int]:
         """Takes the partition, publishes what an earlier owner could not, and says from which offset of each source
-        topic to go on; a topic that is not named is read from its beginning."""
+        topic to go on; a topic that is not named is read from its beginning, if nothing of it was ever taken."""
         async with self._lock:
             await self._begin()
-            return dict(self._offsets)
+            return self._begin_at | self._offsets
 
     async def close(self) -> None:
         """Gives back what only this lane uses. It is not to be used any more."""
@@ -135,15 +136,14 @@ class Lane:
         if taken.forwards:
             # Before the commit, so that none is lost; whoever reads them drops those that come twice.
             await self._publish(taken.forwards, publisher=on.publisher)
-        work = Work(self.clock_ms)
-        await self._bring_in((event.contact_id for event in taken.events), work)
+        work = await self._bring_in(event.contact_id for event in taken.events)
         folded = self._fold(taken.events, work)
         rest: dict[str, Sequence[Record]] = {}
         if folded < len(taken.events):
             records, rest = divided(records, parts, folded)
             parts = self._sorted(records, now_ms)
             added = self._gate.added_by(as_parts(records, parts))
-            taken = together(parts.values())
+            taken = together(parts.values()) if parts else Taken()
         outputs = [*self._transitions(work), *taken.dead_letters]
         commit = self._commit(work, outputs)
         commit.offsets = {
@@ -180,32 +180,45 @@ class Lane:
         transitions, most = work.transitions, self._on.most_transitions
         take, delay_ms, passed_ms = self._contacts.take, self._on.wake_delay_ms, self._passed_ms
         late = count = 0
-        for count, event in enumerate(events, start=1):  # noqa: B007
-            if event.received_ms < work.clock_ms:
+        for event in events:
+            clock_ms = work.clock_ms
+            if not take(event, work, most):
+                break
+            count += 1
+            if event.received_ms < clock_ms:
                 # Time has moved the clock beyond it, or it is far behind the others: its contact may have been moved
                 # in its absence.
-                late += event.received_ms < max(passed_ms, work.clock_ms - delay_ms)
-            take(event, work)
+                late += event.received_ms < max(passed_ms, clock_ms - delay_ms)
             if len(transitions) >= most:
                 break
         if late:
             self._on.observer.late(self.partition, late)
         return count
 
-    async def _bring_in(self, ids: Iterable[str], work: Work) -> None:
+    async def _bring_in(self, ids: Iterable[str]) -> Work:
+        """Lets contacts be in memory; returns the work to go on with."""
         missing = self._contacts.missing(ids)
-        if missing:
-            records = await self._persist(lambda: self._on.store.load(self.partition, missing))
-            self._contacts.bring_in(missing, records, work)
+        if not missing:
+            return Work(self.clock_ms)
+        records = await self._persist(lambda: self._on.store.load(self.partition, missing))
+        return await self._brought_in(missing, records)
+
+    async def _brought_in(self, ids: Sequence[str], records: Sequence[bytes | None]) -> Work:
+        """Commits on its way what a change of definitions brings about, where that is much."""
+        work, done, most = Work(self.clock_ms), 0, self._on.most_transitions
+        while (done := done + self._contacts.bring_in(ids[done:], records[done:], work, most)) < len(ids):
+            outputs = self._transitions(work)
+            await self._finish(self._commit(work, outputs), outputs, work, make_room=False)
+            work = Work(self.clock_ms)
+        return work
 
     async def _wake_chunk(self) -> None:
-        on, clock_ms = self._on, self.clock_ms
+        on = self._on
         due = [contact_id for contact_id, _ in await self._persist(self._due)]
-        work = Work(clock_ms)
-        await self._bring_in(due, work)
+        work = await self._bring_in(due)
         done = []
         for contact_id in due:
-            self._contacts.wake(contact_id, work)
+            self._contacts.wake(contact_id, work, on.most_transitions)
             done.append(contact_id)
             if len(work.transitions) >= on.most_transitions:
                 break
@@ -223,8 +236,7 @@ class Lane:
         cursor, found = await self._persist(lambda: on.store.scan(self.partition, cursor, on.chunk))
         known = self._contacts.known
         waiting = [(contact_id, record) for contact_id, record in found if contact_id not in known]
-        work = Work(self.clock_ms)
-        self._contacts.bring_in([item[0] for item in waiting], [item[1] for item in waiting], work)
+        work = await self._brought_in([item[0] for item in waiting], [item[1] for item in waiting])
         outputs = self._transitions(work)
         commit = self._commit(work, outputs)
         epoch = self._epoch
@@ -237,12 +249,8 @@ class Lane:
             self._contacts.changes_done()
 
     def _check_ready(self, meta: Mapping[str, bytes]) -> None:
-        """Raises PartitionStopped while the stored state is only a part of what it has to be."""
-        if meta.get(REBUILD_FIELD):
-            raise PartitionStopped(
-                self.partition,
-                "its state is being rebuilt: wait until `segments rebuild` is done; if it was broken off, run it again",
-            )
+        refuse_newer(self.partition, meta)
+        refuse_unready(self.partition, meta)
 
     async def _publish_left_over(self, outbox: Sequence[tuple[int, bytes]]) -> None:
         """Publishes what an earlier owner committed and may not have published."""
@@ -254,8 +262,8 @@ class Lane:
         ends = await self._persist(lambda: self._outlet.ends(places))
         self._tails = {topic: offset for (topic, _), offset in ends.items()}
 
-    async def _adopt_definitions(self, stored: bytes | None) -> None:
-        """Compares the definitions with those that the partition's state was made by."""
+    async def _adopt(self, stored: bytes | None, news: dict[str, bytes]) -> None:
+        """Compares the definitions with those that the partition's state was made by. ``news``: of its metadata."""
         clock_ms = None if self.clock_ms == NO_CLOCK_MS else self.clock_ms
         self._epoch = next_epoch(stored, self._on.catalog, clock_ms)
         change = self._epoch.change(self._on.catalog)
@@ -263,9 +271,11 @@ class Lane:
         self._sweep_cursor = None if change is None else 0
         encoded = self._epoch.encode()
         if encoded != stored:
+            news[META_FIELD] = encoded
+        if news:
             work = Work(self.clock_ms)
             commit = self._commit(work, [])
-            commit.meta[META_FIELD] = encoded
+            commit.meta |= news
             await self._finish(commit, [], work)
 
     def _commit(self, work: Work, outputs: Sequence[Output]) -> Commit:
@@ -288,8 +298,10 @@ class Lane:
         encoded = map(encode, work.transitions)
         return [Output(topic, partition, key, value, [*headers]) for key, value, headers in encoded]
 
-    async def _finish(self, commit: Commit, outputs: Sequence[Output], work: Work) -> None:
-        """Commits, then publishes."""
+    async def _finish(
+        self, commit: Commit, outputs: Sequence[Output], work: Work, *, make_room: bool = True
+    ) -> None:
+        """Commits, then publishes. ``make_room``: no contact in memory is needed for what comes next."""
         on = self._on
         entry = Entry(list(outputs), dict(self._tails))
         result = await self._persist(lambda: on.store.commit(commit))
@@ -299,7 +311,8 @@ class Lane:
             await self._publish(outputs, [entry])
             self._published = result.outbox_sequence
             on.observer.published(self.partition, work)
-        self._contacts.settle()
+        if make_room:
+            self._contacts.settle()
 
     async def _publish(
         self,
@@ -365,11 +378,14 @@ class Lane:
 
     async def _begin(self) -> None:
         on = self._on
+        ids = {} if on.topic_ids is None else await self._persist(on.topic_ids)
         # Taking it would end a rebuild that is at work.
         self._check_ready((await self._persist(lambda: on.store.peek(self.partition))).meta)
         state = await self._persist(lambda: on.store.take(self.partition))
         self._check_ready(state.meta)
+        topics = topics_to_store(self.partition, state.offsets, state.meta, ids)
         self._fence, self._offsets = state.fence, dict(state.offsets)
+        self._begin_at = begin_of(state.meta)
         self.clock_ms = max(self.clock_ms, NO_CLOCK_MS if state.clock_ms is None else state.clock_ms)
         self.next_wake_ms = state.next_wake_ms
         forwarded = state.meta.get(FORWARDED_FIELD)
@@ -378,5 +394,5 @@ class Lane:
         )
         self._gate.restore(state.meta)
         await self._publish_left_over(state.outbox)
-        await self._adopt_definitions(state.meta.get(META_FIELD))
+        await self._adopt(state.meta.get(META_FIELD), {} if topics is None else {TOPICS_FIELD: topics})
         self._begun = True

@@ -127,7 +127,7 @@ class Metrics:
         self.standstill = self._gauge(
             "partition_standstill",
             "1 for the reason why a partition stands still, while it does: redis_… and kafka_… (what they could not do),"
-            " newer_record (a newer version wrote the state), moved (another worker took the partition), stopped (on"
+            " newer_record (a newer version wrote the state), state_lost (Redis knows nothing of what was taken), moved (another worker took the partition), stopped (on"
             " purpose), waits (for the other source topic), slow (a piece of work takes long), bug",
             "partition", "reason",
         )  # fmt: skip

@@ -15,6 +15,8 @@ KAFKA = "kafka"
 TOPICS = "topics"
 
 STALL_S = 60.0
+RESTART_IS_NO_HELP = frozenset({"state_lost"})
+"""Reasons to stand still that a restart cannot change, and that are for people to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class Progress:
                 problems.append({"why": f"the event loop has not reported for {now - self._beat:.0f} s"})
             for number, watched in self._partitions.items():
                 stood_s = now - watched.since
-                if number not in self._stopped and watched.standing.lag > 0 and stood_s >= self._stall_s:
+                meant = number in self._stopped or watched.standing.reason in RESTART_IS_NO_HELP
+                if not meant and watched.standing.lag > 0 and stood_s >= self._stall_s:
                     why = watched.standing.trouble or "no reason known"
                     waiting = f"{watched.standing.lag} records wait"
                     problems.append(

@@ -1,5 +1,6 @@
 """A contact's record as bytes: one compact, versioned msgpack array."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +11,12 @@ from rules.policy import Standing
 VERSION = 2
 """The newest format. Records without standings are still written in the first, which older versions read too."""
 
+STATE_VERSION = 1
+"""The newest format of what is stored of a partition beside its contacts: metadata and outbox."""
+FORMAT_FIELD = "format"
+"""Of a partition's metadata: the format of all that is beside it, as text; absent: 1. Who writes another one says so here,
+in the same commit."""
+
 
 class NewerRecord(Exception):
     """A record that a newer version of livesegments wrote: this one must not touch it."""
@@ -19,6 +26,24 @@ class NewerRecord(Exception):
             f"a contact's record has format {version}, and this version of livesegments knows formats up to {VERSION}: "
             "run the version that wrote it, or a newer one"
         )
+
+
+class NewerState(NewerRecord):
+    """The same of what is stored of a partition beside its contacts."""
+
+    def __init__(self, partition: int, version: str) -> None:
+        Exception.__init__(
+            self,
+            f"the state of partition {partition} has format {version}, and this version of livesegments knows formats up "
+            f"to {STATE_VERSION}: run the version that wrote it, or a newer one",
+        )
+
+
+def refuse_newer(partition: int, meta: Mapping[str, bytes]) -> None:
+    """Raises NewerState where a newer version wrote the partition's metadata, so that nothing else of it can be read."""
+    written = meta.get(FORMAT_FIELD, b"1")
+    if not written.isdigit() or int(written) > STATE_VERSION:
+        raise NewerState(partition, ascii(written.decode(errors="replace"))[1:-1])
 
 
 class StoredContact(msgspec.Struct, array_like=True, gc=False):

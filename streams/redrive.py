@@ -21,6 +21,7 @@ from streams.errors import StreamsError
 from streams.redriven import Ledger, ensure_ledger, ledger_of, reading, up_to_the_end
 from streams.returning import REDRIVEN, Outcome, Returner
 from streams.topics import TopicNames
+from streams.wire import CUT
 
 AT_ONCE = 500
 AT_ONCE_BYTES = 4_000_000
@@ -76,6 +77,8 @@ class Redriven:
     sent_before: int = 0
     came_back: int = 0
     """Put back once, and dead letters again."""
+    cut: int = 0
+    """Not the whole record, which was too long to be carried."""
     not_ours: int = 0
     """Records without a reason: nobody knows what they are."""
     too_large: int = 0
@@ -162,6 +165,8 @@ def _chosen(record: ConsumerRecord, selection: Selection, ledger: Ledger, done: 
         done.not_ours += 1
     elif not selection.takes(record, reason):
         return None
+    elif CUT in headers:
+        done.cut += 1
     elif ledger.has(record.partition, record.offset):
         done.sent_before += 1
     elif REDRIVEN in headers and not selection.again:

@@ -14,6 +14,7 @@ from streams.deployment import Deployment
 from streams.errors import ConfigurationError
 from streams.flood import FloodLimit
 from streams.health import HealthServer
+from streams.identities import TopicIds
 from streams.lane import Lane
 from streams.meter import Meter
 from streams.metrics import Metrics
@@ -120,6 +121,7 @@ class _LaneOpener:
             observer=self._meter,
             wall_ms=wall_ms,
             own_publisher=self._transactional() if settings.delivery is Delivery.EXACTLY_ONCE else None,
+            topic_ids=TopicIds(KafkaConnection.of(settings), TopicNames.of(settings).sources),
             max_future_skew_ms=settings.max_future_skew_ms,
             wake_delay_ms=settings.wake_delay_ms,
             cached_contacts=settings.cached_contacts,

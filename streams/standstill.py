@@ -7,6 +7,7 @@ from aiokafka import errors as kafka
 
 from streams.errors import PartitionStopped
 from streams.outbox import PublishFailed
+from streams.places import StateLost
 from streams.records import NewerRecord
 from streams.store import PartitionMoved, StoreUnavailable
 
@@ -28,6 +29,7 @@ class Reason(StrEnum):
     KAFKA_DENIED = "kafka_denied"
     KAFKA_ERROR = "kafka_error"
     NEWER_RECORD = "newer_record"
+    STATE_LOST = "state_lost"
     MOVED = "moved"
     STOPPED = "stopped"
     WAITS = "waits"
@@ -72,6 +74,8 @@ def _reason(error: BaseException) -> Reason:
             return Reason(f"redis_{error.trouble}")
         case PartitionMoved():
             return Reason.MOVED
+        case StateLost():
+            return Reason.STATE_LOST
         case PartitionStopped():
             return Reason.STOPPED
         case NewerRecord():

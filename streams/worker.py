@@ -14,6 +14,7 @@ from streams.app import SegmentsApp, build_app
 from streams.clock import Clock
 from streams.connections import KafkaConnection, knock
 from streams.errors import RetryLater, StreamsError, unspoken
+from streams.membership import refuse_other_delivery
 from streams.metrics import Metrics
 from streams.paced import paced
 from streams.producers import Observe
@@ -71,9 +72,11 @@ async def work(
 
         async def make_topics() -> int:
             await knock(connection, TRY_S)
-            return await asyncio.to_thread(
+            count = await asyncio.to_thread(
                 ensure, connection, names, settings.partitions, TRY_S, group=settings.group
             )
+            await asyncio.to_thread(refuse_other_delivery, connection, settings.group, settings.delivery)
+            return count
 
         partitions = await patiently(make_topics, stop, patience_s)
         if partitions is None:
@@ -92,7 +95,7 @@ async def work(
             )
             app = build_app(
                 connection, settings.group, names.sources, make_lane,
-                clock=clock, instance=settings.instance,
+                clock=clock, instance=settings.instance, delivery=settings.delivery,
             )  # fmt: skip
             await run(app, Standings(progress, metrics), stop)
 

@@ -20,11 +20,20 @@ if TYPE_CHECKING:
     "rebuild",
     cls=Command,
     section=Section.RUNNING,
-    examples=["segments rebuild", "segments rebuild --yes --json | jq .corrected"],
+    examples=[
+        "segments rebuild",
+        "segments rebuild --yes --json | jq .corrected",
+        "segments rebuild --begin-anew                       # rebuilds nothing: everything is published again",
+    ],
 )
+@click.option(
+    "--begin-anew", is_flag=True,
+    help="Make nothing anew: let workers begin with nothing, take all events there are, and publish all transitions that "
+    "follow from them, numbered from 1, also those that consumers have.",
+)  # fmt: skip
 @click.option("--yes", is_flag=True, help="Drop what state there is without asking.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object at the end, for programs.")
-def rebuild(*, yes: bool, as_json: bool) -> None:
+def rebuild(*, begin_anew: bool, yes: bool, as_json: bool) -> None:
     """Make the state in Redis anew from Kafka.
 
     For when Redis was lost for good, or put back to something that cannot be used. Stop all workers first. Takes all
@@ -34,11 +43,15 @@ def rebuild(*, yes: bool, as_json: bool) -> None:
     May be broken off and run again. Until it is done, no worker takes a partition.
     """
     began = time.monotonic()
-    done = asyncio.run(_rebuild(yes=yes))
+    done = asyncio.run(_rebuild(begin_anew=begin_anew, yes=yes))
     took_s = time.monotonic() - began
     if as_json:
         told = {key: value for key, value in asdict(done).items() if key not in _PASSING}
         click.echo(json.dumps(told | {"took_s": round(took_s, 3)}))
+    elif begin_anew:
+        click.echo(
+            f"{plural(done.partitions, 'partition')} may begin with nothing: workers will take {plural(done.events, 'record')}."
+        )
     else:
         _tell(done, took_s)
 
@@ -46,7 +59,7 @@ def rebuild(*, yes: bool, as_json: bool) -> None:
 _PASSING = ("step", "total", "records", "trouble")
 
 
-async def _rebuild(*, yes: bool) -> "Done":
+async def _rebuild(*, begin_anew: bool, yes: bool) -> "Done":
     from rules.errors import DefinitionError
     from rules.loading import load
     from streams.errors import ConfigurationError
@@ -62,17 +75,28 @@ async def _rebuild(*, yes: bool) -> "Done":
         raise ConfigurationError(*map(str, error.findings)) from None
     async with opened_rebuild(settings, definitions) as run:
         found = await run.survey()
-        if found.state and not yes:
-            _ask(found, settings.group, settings.redis_place)
+        if (found.state or begin_anew) and not yes:
+            _ask(found, settings.group, settings.redis_place, begin_anew=begin_anew)
+        if begin_anew:
+            return await run.begin_anew()
         with ProgressLine() as line:
             return await run.run(_Pace(line).show)
 
 
-def _ask(found: "Done", group: str, place: str) -> None:
-    what = f"Redis at {place} holds state of the group {group} ({len(found.state)} of {found.partitions} partitions)"
+def _ask(found: "Done", group: str, place: str, *, begin_anew: bool) -> None:
+    what, then = f"Redis at {place} holds no state of the group {group}", ""
+    if found.state:
+        what = f"Redis at {place} holds state of the group {group} ({len(found.state)} of {found.partitions} partitions)"
+        then = ", which would be dropped"
+    if begin_anew:
+        then += "; all transitions would be published again, numbered from 1"
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{what}, which would be dropped: say so with --yes")
-    click.confirm(f"{what}. Drop it, and make it anew from Kafka?", abort=True, err=True)
+        raise click.UsageError(f"{what}{then}: say so with --yes")
+    click.confirm(
+        f"{what}{then}. {'Begin with nothing' if begin_anew else 'Drop it, and make it anew from Kafka'}?",
+        abort=True,
+        err=True,
+    )
 
 
 class _Pace:

@@ -135,6 +135,7 @@ def for_programs(done: "Redriven", *, dry_run: bool) -> dict[str, Any]:
         "by_reason": dict(sorted(done.put_back.items())),
         "redriven_before": done.sent_before,
         "came_back": done.came_back,
+        "cut": done.cut,
         "too_large": done.too_large,
         "not_dead_letters": done.not_ours,
     }
@@ -153,6 +154,10 @@ def _tell(done: "Redriven", events: str, *, dry_run: bool) -> None:
         click.echo(
             f"{plural(done.came_back, 'dead letter')} had been put back once and came again: --again takes them, too"
         )
+    if done.cut:
+        click.echo(
+            f"{plural(done.cut, 'dead letter')} left alone, as only the beginning of the record is there"
+        )
     if done.not_ours:
         click.echo(f"{plural(done.not_ours, 'record')} without a reason left alone")
 
@@ -161,31 +166,35 @@ def _tell(done: "Redriven", events: str, *, dry_run: bool) -> None:
     "resume",
     cls=Command,
     section=Section.RUNNING,
-    examples=["segments resume", "segments resume --partition 2"],
+    examples=["segments resume", "segments resume --partition 2", "segments resume --topics-restored"],
 )
 @click.option(
     "--partition", "partitions", multiple=True, type=click.IntRange(min=0), metavar="N",
     help="Of this partition only; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--topics-restored", is_flag=True,
+    help="Another thing: the events were put back, with the same records under the same offsets, into topics that were "
+    "made anew. Go on with these.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, for programs.")
-def resume(*, partitions: tuple[int, ...], as_json: bool) -> None:
+def resume(*, partitions: tuple[int, ...], topics_restored: bool, as_json: bool) -> None:
     """Let partitions go on that a flood of dead letters has stopped.
 
     All that is in their topics now may become dead letters; what comes later counts as ever. A worker goes on within
     half a minute. Nothing is to be done where the cause is gone: then it goes on by itself.
     """
-    resumed = asyncio.run(_resume(partitions))
+    resumed = asyncio.run(_resume(partitions, topics_restored=topics_restored))
     if as_json:
         found = [{"partition": each.partition, "waiting": each.waiting} for each in resumed]
         click.echo(json.dumps(found, indent=2))
         return
+    may = "wait" if topics_restored else "may be taken, or be dead letters"
     for each in resumed:
-        click.echo(
-            f"partition {each.partition}: {plural(each.waiting, 'record')} may be taken, or be dead letters"
-        )
+        click.echo(f"partition {each.partition}: {plural(each.waiting, 'record')} {may}")
 
 
-async def _resume(partitions: tuple[int, ...]) -> "list[Resumed]":
+async def _resume(partitions: tuple[int, ...], *, topics_restored: bool) -> "list[Resumed]":
     from streams.connections import KafkaConnection
     from streams.errors import RetryLater
     from streams.resuming import resume as let_go_on
@@ -198,8 +207,9 @@ async def _resume(partitions: tuple[int, ...]) -> "list[Resumed]":
     store = RedisStore(settings.redis.get_secret_value(), settings.group)
     try:
         return await let_go_on(
-            KafkaConnection.of(settings), TopicNames.of(settings), store, frozenset(partitions)
-        )
+            KafkaConnection.of(settings), TopicNames.of(settings), store, frozenset(partitions),
+            topics_restored=topics_restored,
+        )  # fmt: skip
     except StoreUnavailable as error:
         raise RetryLater(
             f"Redis at {settings.redis_place} cannot be used: {error.detail.rstrip('.')}: `segments doctor` tells more"

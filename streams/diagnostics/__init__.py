@@ -23,8 +23,8 @@ async def diagnose(settings: Settings, wall_ms: Callable[[], int] = wall_clock_m
     ``wall_ms``: this machine's clock, milliseconds UTC.
     """
     window_ms = longest_window_ms(_loaded(settings))
-    kafka, ends = await diagnose_kafka(settings, window_ms, wall_ms)
-    redis = await diagnose_redis(settings, ends, wall_ms)
+    kafka, sources = await diagnose_kafka(settings, window_ms, wall_ms)
+    redis = await diagnose_redis(settings, sources, wall_ms)
     definitions = await asyncio.to_thread(diagnose_definitions, settings)
     return [*kafka, *redis, *definitions]
 

@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kafka import TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
+from kafka.structs import OffsetAndMetadata
 
 from streams.connections import KafkaConnection, knock
 from streams.diagnostics.clocks import Clock, diagnose_clock
 from streams.diagnostics.diagnosis import Diagnosis, ok, warning, wrong
 from streams.diagnostics.topics import READ, Topic, diagnose_topic
 from streams.errors import ConfigurationError, RetryLater
+from streams.identities import ids_of
+from streams.membership import delivery_of
+from streams.places import TAKEN, Place
 from streams.rights import lacking, spelled
 from streams.settings import Settings
 from streams.topics import TopicNames
@@ -20,14 +25,24 @@ from streams.topics import TopicNames
 ANSWER_S = 5.0
 """How long Kafka may take."""
 
-Ends = Mapping[str, tuple[tuple[int, int], ...]]
-"""Of each source topic, by partition: the offsets of its first record and after its last."""
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source topic."""
+
+    topic_id: str | None
+    """None: the brokers give none."""
+    places: tuple[Place, ...]
+    """By partition: from where to where there are records, and how far the group said that it was."""
+
+
+Sources = Mapping[str, Source]
 
 
 async def diagnose_kafka(
     settings: Settings, window_ms: int, wall_ms: Callable[[], int]
-) -> tuple[list[Diagnosis], Ends]:
-    """And the ends of the source topics, of those that can be seen."""
+) -> tuple[list[Diagnosis], Sources]:
+    """And the source topics, those that can be seen."""
     connection = KafkaConnection.of(settings)
     try:
         await knock(connection, ANSWER_S)
@@ -42,7 +57,7 @@ async def diagnose_kafka(
 
 def _look(
     connection: KafkaConnection, settings: Settings, window_ms: int, wall_ms: Callable[[], int]
-) -> tuple[list[Diagnosis], Ends]:
+) -> tuple[list[Diagnosis], Sources]:
     with KafkaAdminClient(
         **connection.options(), bootstrap_timeout_ms=int(ANSWER_S * 1000), client_id="livesegments-doctor"
     ) as admin:
@@ -55,8 +70,10 @@ def _look(
         told = [*unseen, *told]
         order = {name: number for number, name in enumerate(names.all)}
         found += sorted(told, key=lambda each: order[each.what.rpartition(" ")[2]])
+        found += _workers(admin, settings)
         found += _clocks(admin, settings, wall_ms, events)
-        return found, _ends(admin, [topic for topic in topics if topic.name in names.sources])
+        sources = [topic for topic in topics if topic.name in names.sources]
+        return found, _sources(admin, sources, _committed(admin, settings.group))
 
 
 def _rights(admin: KafkaAdminClient, connection: KafkaConnection, settings: Settings) -> Diagnosis:
@@ -66,6 +83,17 @@ def _rights(admin: KafkaAdminClient, connection: KafkaConnection, settings: Sett
         fix = "give it these rights (kafka-acls.sh --add; docs/how-to/secure.md)"
         return wrong("Kafka rights", f"{who} lacks {spelled(missing)}", fix)
     return ok("Kafka rights", f"{who} may do what a worker does")
+
+
+def _workers(admin: KafkaAdminClient, settings: Settings) -> Iterator[Diagnosis]:
+    """That they deliver in another way than the settings say."""
+    try:
+        theirs = delivery_of(admin.describe_groups([settings.group])[settings.group])
+    except kafka_errors.KafkaError:
+        return  # there is no such group yet; that it may not be seen is told of rights
+    if theirs not in (None, settings.delivery):
+        says = f"run with SEGMENTS_DELIVERY={theirs}, and here it is {settings.delivery}"
+        yield wrong("workers", says, "stop them all before changing it: the group takes no others")
 
 
 def _topics(admin: KafkaAdminClient, names: TopicNames) -> tuple[list[Diagnosis], list[Topic]]:
@@ -94,6 +122,7 @@ def _topic(topic: dict[str, Any], settings: Mapping[str, str] | None) -> Topic:
         min(len(each["replica_nodes"]) for each in partitions),
         tuple(sorted(each["partition_index"] for each in partitions if each["leader_id"] < 0)),
         settings,
+        ids_of([topic]).get(topic["name"]),
     )
 
 
@@ -144,11 +173,29 @@ def _newest(
         )
 
 
-def _ends(admin: KafkaAdminClient, topics: list[Topic]) -> Ends:
+def _committed(admin: KafkaAdminClient, group: str) -> Mapping[TopicPartition, OffsetAndMetadata]:
+    """What the group was told; nothing where it may not be seen, which is told of rights."""
+    try:
+        found: dict[TopicPartition, OffsetAndMetadata] = admin.list_group_offsets({group: None})[group]
+    except (kafka_errors.GroupIdNotFoundError, kafka_errors.AuthorizationError):
+        return {}
+    return found
+
+
+def _sources(
+    admin: KafkaAdminClient, topics: list[Topic], committed: Mapping[TopicPartition, OffsetAndMetadata]
+) -> Sources:
     found = {}
     for topic in topics:
         partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
         first = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
         after = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-        found[topic.name] = tuple((first[each].offset, after[each].offset) for each in partitions)
+        places = [_place(first[each].offset, after[each].offset, committed.get(each)) for each in partitions]
+        found[topic.name] = Source(topic.topic_id, tuple(places))
     return found
+
+
+def _place(first: int, after: int, told: OffsetAndMetadata | None) -> Place:
+    if told is None or told.offset < 0:
+        return Place(None, first, after)
+    return Place(None, first, after, told.offset, told.metadata == TAKEN)

@@ -1,16 +1,20 @@
 """Redis: whether it lets us in, what we may do, whether it keeps what it is given, its clock, and the stored state."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
+from streams.admission import REBUILD_FIELD, TopicMadeAnew, topics_to_store
 from streams.diagnostics.clocks import Clock, diagnose_store_clock
 from streams.diagnostics.diagnosis import Diagnosis, ok, warning, wrong
-from streams.diagnostics.kafka import Ends
+from streams.diagnostics.kafka import Sources
+from streams.places import Place, StateLost, begin_of, refuse_lost
+from streams.records import NewerState, refuse_newer
 from streams.settings import Settings
-from streams.store import StoreError, StoreUnavailable
+from streams.store import PartitionState, StoreError, StoreUnavailable
 from streams.store.errors import Trouble
 from streams.store.redis import RedisStore
 
@@ -19,8 +23,8 @@ ANSWER_S = 5.0
 _IN_FILE = "and in its configuration file"
 
 
-async def diagnose_redis(settings: Settings, ends: Ends, wall_ms: Callable[[], int]) -> list[Diagnosis]:
-    """``ends``: of the source topics, as far as they can be seen."""
+async def diagnose_redis(settings: Settings, sources: Sources, wall_ms: Callable[[], int]) -> list[Diagnosis]:
+    """``sources``: the source topics, as far as they can be seen."""
     place = settings.redis_place
     store = RedisStore(settings.redis.get_secret_value(), settings.group, timeout_s=ANSWER_S)
     client: Redis = Redis.from_url(
@@ -31,7 +35,7 @@ async def diagnose_redis(settings: Settings, ends: Ends, wall_ms: Callable[[], i
         if rights.what == "Redis":
             return [rights]
         found = [*await _server(client, place), rights, await _clock(client, wall_ms)]
-        return [*found, *await _stored(store, settings, ends)]
+        return [*found, *await _stored(store, settings, sources)]
     except AuthenticationError as error:
         return [
             wrong("Redis", f"{place} does not let us in: {error}", "see user and password in SEGMENTS_REDIS")
@@ -143,39 +147,82 @@ async def _clock(client: Redis, wall_ms: Callable[[], int]) -> Diagnosis:
     return diagnose_store_clock(Clock("Redis' clock", seconds * 1000 + micros // 1000, before_ms, wall_ms()))
 
 
-async def _stored(store: RedisStore, settings: Settings, ends: Ends) -> list[Diagnosis]:
+async def _stored(store: RedisStore, settings: Settings, sources: Sources) -> list[Diagnosis]:
     try:
         stored = await store.partition_count()
-        if stored is None:
-            return [ok("state", f"none yet of the group {settings.group}")]
-        partitions = len(ends.get(settings.events_topic, ()))
-        if partitions and stored != partitions:
+        events = sources.get(settings.events_topic)
+        partitions = 0 if events is None else len(events.places)
+        if stored is not None and partitions and stored != partitions:
             found = f"made for {stored} partitions, and {settings.events_topic} has {partitions}"
             fix = f"go back to {stored} partitions, or start anew under another SEGMENTS_GROUP"
             return [wrong("state", found, fix)]
-        places = [place async for place in _out_of_place(store, stored, ends)]
-        return places or [ok("state", f"of the group {settings.group}, for {stored} partitions")]
+        count = stored or partitions
+        wrongs = [
+            each
+            for number in range(count)
+            for each in _of_partition(number, await store.peek(number), sources)
+        ]
+        if wrongs:
+            return wrongs
+        if stored is None:
+            return [ok("state", f"none yet of the group {settings.group}")]
+        return [ok("state", f"of the group {settings.group}, for {stored} partitions")]
     except StoreError as error:
         return [wrong("state", str(error), "see SEGMENTS_REDIS")]
 
 
-async def _out_of_place(store: RedisStore, partitions: int, ends: Ends) -> AsyncIterator[Diagnosis]:
-    """The partitions whose state goes on from where the topic has nothing."""
-    for number in range(partitions):
-        for topic, offset in (await store.peek(number)).offsets.items():
-            known = ends.get(topic, ())
-            if number >= len(known):
-                continue
-            first, after = known[number]
-            if offset < first:
-                yield wrong(
-                    f"state of {topic}/{number}",
-                    f"the records {offset} to {first - 1} were deleted before they were taken",
-                    "keep events longer (retention.ms); what is gone is lost",
-                )
-            elif offset > after:
-                yield wrong(
-                    f"state of {topic}/{number}",
-                    f"at offset {offset}, and the topic ends at {after}: it was made anew, or lost records",
-                    "restore the topic, or start anew under another SEGMENTS_GROUP",
-                )
+def _of_partition(number: int, state: PartitionState, sources: Sources) -> Iterator[Diagnosis]:
+    """What is wrong with a partition's state, beside what Kafka has."""
+    try:
+        refuse_newer(number, state.meta)
+    except NewerState as newer:
+        yield wrong(
+            f"state of partition {number}", str(newer), "run the version that wrote it, or a newer one"
+        )
+        return
+    if state.meta.get(REBUILD_FIELD):
+        says = "is only a part of what it has to be: a rebuild is at work, or was broken off"
+        yield wrong(f"state of partition {number}", says, "wait for `segments rebuild`, or run it again")
+        return
+    offsets = begin_of(state.meta) | state.offsets
+    places = {
+        topic: replace(source.places[number], offset=offsets.get(topic))
+        for topic, source in sources.items()
+        if number < len(source.places)
+    }
+    try:
+        refuse_lost(number, places)
+        topics_to_store(
+            number,
+            state.offsets,
+            state.meta,
+            {topic: source.topic_id for topic, source in sources.items() if source.topic_id},
+        )
+    except StateLost as lost:
+        fix = "set SEGMENTS_REDIS to where it is; or stop all workers, then `segments rebuild` (docs/how-to/rebuild.md)"
+        yield wrong(f"state of partition {number}", lost.why, fix)
+        return
+    except TopicMadeAnew as anew:
+        fix = "stop all workers, then `segments rebuild` (docs/how-to/rebuild.md)"
+        yield wrong(f"state of partition {number}", anew.why, fix)
+        return
+    for topic, place in places.items():
+        yield from _out_of_place(f"state of {topic}/{number}", place)
+
+
+def _out_of_place(what: str, place: Place) -> Iterator[Diagnosis]:
+    """Where it goes on from where the topic has nothing."""
+    if place.offset is None:
+        return
+    if place.offset < place.begin:
+        yield wrong(
+            what,
+            f"the records {place.offset} to {place.begin - 1} were deleted before they were taken",
+            "keep events longer (retention.ms); what is gone is lost",
+        )
+    elif place.offset > place.end:
+        yield wrong(
+            what,
+            f"at offset {place.offset}, and the topic ends at {place.end}: it was made anew, or lost records",
+            "restore the topic; or stop all workers, then `segments rebuild` (docs/how-to/rebuild.md)",
+        )

@@ -28,6 +28,8 @@ class Topic:
     leaderless: tuple[int, ...]
     settings: Mapping[str, str] | None
     """None: they may not be seen."""
+    topic_id: str | None = None
+    """None: the brokers give none."""
 
 
 def diagnose_topic(

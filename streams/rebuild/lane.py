@@ -4,11 +4,13 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rules.contact import Contact
+from streams.admission import REBUILD_FIELD
 from streams.contacts import Work
 from streams.deployment import Deployment
 from streams.intake import Intake, Record, Taken
-from streams.lane import NO_CLOCK_MS, REBUILD_FIELD, Lane
+from streams.lane import NO_CLOCK_MS, Lane
 from streams.outbox import Output
+from streams.places import BEGIN_FIELD, encode_begin
 from streams.rebuild.heard import Ear, hear
 from streams.wire import encode
 
@@ -87,9 +89,8 @@ class RebuildLane(Lane):
         """Notes published transitions: contact id, number of the segment, sequence, moment in milliseconds UTC."""
         async with self._guarded():
             published = list(published)
-            work = Work(self.clock_ms)
             ids = {contact_id for contact_id, *_ in published}
-            await self._bring_in(ids, work)
+            work = await self._bring_in(ids)
             for contact_id, number, sequence, at_ms in published:
                 hear(self._contacts.get(contact_id), number, sequence, at_ms)
             for contact_id in ids:
@@ -101,9 +102,12 @@ class RebuildLane(Lane):
         while await self.tick(clock_ms):
             pass
 
-    async def settle(self, key_of: Mapping[int, str], versions: Mapping[str, int]) -> None:
+    async def settle(
+        self, key_of: Mapping[int, str], versions: Mapping[str, int], begin: Mapping[str, int]
+    ) -> None:
         """Puts right what consumers have heard and is not so, and lets all memberships go on from there; then gives the
-        partition free. ``key_of``: segments by number; ``versions``: of segments that are no longer defined, by key."""
+        partition free. ``key_of``: segments by number; ``versions``: of segments that are no longer defined, by key;
+        ``begin``: topic -> the offset from which to read it where it held nothing."""
         cursor, begun = 0, False
         while cursor or not begun:
             begun = True
@@ -112,25 +116,32 @@ class RebuildLane(Lane):
         async with self._guarded():
             commit = self._commit(Work(self.clock_ms), [])
             commit.meta[REBUILD_FIELD] = b""
+            # Also where retention has left nothing of what the group had taken: that is known now, and no loss.
+            commit.meta[BEGIN_FIELD] = encode_begin(begin)
             await self._finish(commit, [], Work(self.clock_ms))
 
     async def _settle_chunk(self, cursor: int, key_of: Mapping[int, str], versions: Mapping[str, int]) -> int:
         on = self._on
         cursor, found = await self._persist(lambda: on.store.scan(self.partition, cursor, on.chunk))
-        work = Work(self.clock_ms)
-        self._contacts.bring_in([item[0] for item in found], [item[1] for item in found], work)
+        work = await self._brought_in([item[0] for item in found], [item[1] for item in found])
         for contact_id, _ in found:
+            if len(work.transitions) >= on.most_transitions:
+                await self._correct(work, make_room=False)
+                work = Work(self.clock_ms)
             contact = self._contacts.get(contact_id)
             wake_ms = contact.wake_ms
             corrections = self._ear.corrections(contact, self._now_ms(contact), key_of, versions)
             if corrections is not None:
                 work.note(contact, wake_ms)
                 work.transitions += corrections
+        await self._correct(work)
+        return cursor
+
+    async def _correct(self, work: Work, *, make_room: bool = True) -> None:
         self.published += len(work.transitions)
         self.corrected += len(work.transitions)
         outputs = [self._output(encode(transition)) for transition in work.transitions]
-        await self._finish(self._commit(work, outputs), outputs, work)
-        return cursor
+        await self._finish(self._commit(work, outputs), outputs, work, make_room=make_room)
 
     def _now_ms(self, contact: Contact) -> int:
         # Without an event in the partition it has no clock, and its contacts only what was heard of them.

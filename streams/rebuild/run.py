@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from rules.definitions import Definitions
+from streams.admission import REBUILD_FIELD
 from streams.brokers import partition_count
 from streams.clock import Clock, wall_ms
 from streams.connections import KafkaConnection, knock
 from streams.deployment import Deployment
 from streams.errors import ConfigurationError
-from streams.lane import REBUILD_FIELD
+from streams.identities import TopicIds
 from streams.outbox import OwnPublisher
+from streams.places import BEGIN_FIELD, encode_begin
 from streams.publisher import KafkaPublisher
 from streams.rebuild.group import committed_of_idle
 from streams.rebuild.lane import RebuildLane
@@ -60,7 +62,8 @@ class Rebuild:
         except StoreRefused as error:
             raise ConfigurationError(str(error)) from error
         states = [await self._store.peek(number) for number in range(partitions)]
-        found = [number for number, state in enumerate(states) if state.offsets or state.meta]
+        # A worker that found nothing has left a mark of its definitions, and no more than that.
+        found = [n for n, state in enumerate(states) if state.offsets or state.meta.get(REBUILD_FIELD)]
         self.done = Done(partitions, found)
         return self.done
 
@@ -85,6 +88,21 @@ class Rebuild:
         await self._each(
             lambda number: self._take(number, deployment, heard[number], what_followed[number], versions)
         )
+        return done
+
+    async def begin_anew(self) -> Done:
+        """Makes nothing anew: drops what state there is, and lets workers take everything from the beginning. Raises
+        RetryLater."""
+        done = self.done
+        await asyncio.to_thread(ensure, self._connection, self._names, done.partitions)
+        self._committed = await asyncio.to_thread(committed_of_idle, self._connection, self._settings.group)
+        await self._forget()
+        places = [(topic, number) for number in range(done.partitions) for topic in self._names.sources]
+        async with opened(self._connection, places) as log:
+            for number in range(done.partitions):
+                begin = {topic: log.extents[(topic, number)].begin for topic in self._names.sources}
+                done.events += sum(log.extents[(topic, number)].records for topic in begin)
+                await self._store.forget(number, [], {BEGIN_FIELD: encode_begin(begin)})
         return done
 
     async def _forget(self) -> None:
@@ -126,6 +144,7 @@ class Rebuild:
             observer=Watcher(self.done, self._told),
             wall_ms=wall_ms,
             own_publisher=self._transactional() if settings.delivery is Delivery.EXACTLY_ONCE else None,
+            topic_ids=TopicIds(self._connection, self._names.sources),
             max_future_skew_ms=settings.max_future_skew_ms,
             wake_delay_ms=settings.wake_delay_ms,
             cached_contacts=CACHED_CONTACTS,
@@ -215,7 +234,8 @@ class Rebuild:
                 await lane.reach(heard.reached_ms)
             await self._check_numbers(deployment)
             await self._numbers([segment.key for segment in self._definitions.segments])
-            await lane.settle(self._key_of, versions)
+            begin = {topic: extent.begin for (topic, _), extent in log.extents.items()}
+            await lane.settle(self._key_of, versions, begin)
             done.published += lane.published
             done.corrected += lane.corrected
 

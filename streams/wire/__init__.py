@@ -1,5 +1,6 @@
 """Bytes to events, transitions to bytes. The only place that knows what a record looks like."""
 
+from streams.wire.carried import CUT, carried
 from streams.wire.dead_letters import dead_letter_headers
 from streams.wire.events import decode, decode_line
 from streams.wire.reasons import Reason, Rejected
@@ -7,9 +8,11 @@ from streams.wire.received import RECEIVED_AT, received_at_header, received_time
 from streams.wire.transitions import encode, message_id
 
 __all__ = [
+    "CUT",
     "RECEIVED_AT",
     "Reason",
     "Rejected",
+    "carried",
     "dead_letter_headers",
     "decode",
     "decode_line",

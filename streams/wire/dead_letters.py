@@ -1,4 +1,5 @@
-"""What is said of a record that could not be taken. Its key, value and other headers stay as they were."""
+"""What is said of a record that could not be taken. Its key, value and other headers stay as they were, but for what
+``carried`` leaves out."""
 
 from collections.abc import Iterable
 

@@ -88,10 +88,11 @@ def _of_segment(segment: str) -> tuple[bytes, bytes]:
 
 def _provenance(transition: Transition) -> bytes:
     """Why it happened: everything in ``context.segment``."""
-    encoded = _dumps(_about(transition, transition.evidence))
-    if len(encoded) > MOST_PROVENANCE_BYTES:
-        encoded = _dumps(_about(transition, map(_shortened, transition.evidence)))
-    return encoded
+    if not transition.brief:
+        encoded = _dumps(_about(transition, transition.evidence))
+        if len(encoded) <= MOST_PROVENANCE_BYTES:
+            return encoded
+    return _dumps(_about(transition, map(_shortened, transition.evidence)))
 
 
 def _about(transition: Transition, evidence: Iterable[Evidence]) -> dict[str, Any]:

@@ -25,15 +25,15 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-import redis
 from aiokafka import AIOKafkaProducer
 
 from streams.intake import home
-from streams.wire import received_at_header
+from tests.benchmarks.checking import WrongResult, check
+from tests.benchmarks.history import History, Published
 from tests.benchmarks.measuring import Sampler, machine
 from tests.benchmarks.pinning import pin, unpin
-from tests.benchmarks.site import Site, WrongResult, check, fill, site, worker
-from tests.benchmarks.workload import Published, Sent, Workload
+from tests.benchmarks.site import Site, fill, site, worker
+from tests.benchmarks.workload import Sent, Workload
 from tests.integration.installation import Installation
 
 PATIENCE_S = 240.0
@@ -58,8 +58,8 @@ class Load:
 
     @classmethod
     def of(cls, workload: Workload, count: int, rate: int | None = None) -> "Load":
-        sent = list(workload.history(count))
-        return cls(workload, sent, workload.outcome(sent), rate)
+        history = History(workload, count)
+        return cls(workload, history.sent, history.expected, rate)
 
 
 async def scaled(servers: Site, load: Load, workers: int) -> dict[str, Any]:
@@ -74,7 +74,10 @@ async def scaled(servers: Site, load: Load, workers: int) -> dict[str, Any]:
         raise ValueError(f"{partitions} partitions cannot be shared evenly by {workers} workers")
     installation = servers.installation(load.workload, "events")
     with ExitStack() as stack:
-        started = [stack.enter_context(worker(installation, servers.delivery)) for _ in range(workers)]
+        started = [
+            stack.enter_context(worker(installation, servers.delivery, load.workload.settings()))
+            for _ in range(workers)
+        ]
         await _until_shared(installation, partitions // workers)
         own = {f"worker {number}": process.pid for number, process in enumerate(started)}
         pinned = pin(own.values(), servers.pids.values())
@@ -89,15 +92,8 @@ async def scaled(servers: Site, load: Load, workers: int) -> dict[str, Any]:
         end = time.time()
         used = sampler.between(begin, end)
     await check(installation, load.expected)
-    _forget(installation)
+    servers.forget(installation)
     return _result(load, end - begin, used, own, pinned=pinned)
-
-
-def _forget(installation: Installation) -> None:
-    """Or Redis would have more to do in each run: it writes its file anew as that doubles."""
-    with redis.Redis.from_url(installation.redis_url) as client:
-        for key in client.scan_iter(f"{installation.name}:*", count=1000):
-            client.delete(key)
 
 
 def _result(
@@ -156,7 +152,7 @@ async def _feed(installation: Installation, sent: Sequence[Sent], rate: int) -> 
                 await producer.send(
                     installation.topics.events, record.value, key=record.key,
                     partition=home(record.key.decode(), installation.partitions),
-                    headers=[received_at_header(record.received_ms)],
+                    timestamp_ms=record.received_ms,
                 )  # fmt: skip
             count += due
             await asyncio.sleep(TICK_S)

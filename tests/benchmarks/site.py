@@ -13,13 +13,14 @@ from typing import Any
 
 import redis
 from aiokafka import AIOKafkaProducer
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from streams.intake import home
 from streams.local import stack
 from streams.local.jars import locked_jars
 from streams.local.state import State
 from streams.store.keys import PartitionKeys
-from streams.wire import received_at_header
 from tests.benchmarks.measuring import versions
 from tests.benchmarks.workload import Sent, Workload
 from tests.integration.installation import Installation
@@ -55,7 +56,18 @@ class Site:
             workload.definitions(folder),
         )
         installation.make_topics()
+        if clock == "events":
+            self._let_producers_say_when(installation.topics.events)
         return installation
+
+    def _let_producers_say_when(self, topic: str) -> None:
+        """Events of a history then carry their received times as the broker's clock would have put them there."""
+        admin = KafkaAdminClient(bootstrap_servers=self.kafka)
+        try:
+            configs = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs)])
+        finally:
+            admin.close()
 
     def memory(self, installation: Installation) -> dict[str, int]:
         """Of Redis, in bytes: all that it holds, the records of contacts with what Redis needs around them; how many
@@ -149,8 +161,7 @@ async def fill(installation: Installation, sent: Sequence[Sent]) -> None:
 async def _fill(producer: AIOKafkaProducer, topic: str, partition: int, sent: Sequence[Sent]) -> None:
     batch = producer.create_batch()
     for record in sent:
-        headers = [] if record.received_ms is None else [received_at_header(record.received_ms)]
-        given = {"timestamp": None, "key": record.key, "value": record.value, "headers": headers}
+        given = {"timestamp": record.received_ms, "key": record.key, "value": record.value, "headers": []}
         if batch.record_count() == AT_ONCE or batch.append(**given) is None:
             batch = await _next_batch(producer, batch, topic, partition)
             batch.append(**given)

@@ -18,7 +18,7 @@ WORDS = ("calm", "linen", "green", "round", "quiet", "winter", "paper", "silver"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A record for the events topic. ``received_ms`` is its header; None: it has none, the broker's clock counts."""
+    """A record for the events topic. ``received_ms`` is its timestamp; None: it has none, the broker's clock counts."""
 
     key: bytes
     value: bytes

@@ -16,21 +16,29 @@ from aiokafka import AIOKafkaProducer
 
 from rules.definitions import Definitions
 from rules.segment import Segment
+from streams.app import build_app
+from streams.clock import Clock
 from streams.connections import KafkaConnection
 from streams.deployment import Deployment
+from streams.diagnostics import diagnose
 from streams.intake import home
 from streams.lane import Lane
 from streams.observer import Unobserved
 from streams.outbox import Output, OwnPublisher, Place
+from streams.progress import Progress
 from streams.publisher import KafkaPublisher
 from streams.recovery import TailReader
 from streams.registry import bring_into_force
+from streams.settings import load_settings
+from streams.standings import Standings
 from streams.store import PartitionMoved
 from streams.store.redis import RedisStore
 from streams.transactions import TransactionalPublisher
+from streams.worker import WorkerStopped, run
 from tests.driven_lane import KafkaRecord
 from tests.integration.conftest import Install
-from tests.integration.installation import Installation
+from tests.integration.installation import Installation, WorkerProcess
+from tests.streams.recording import until
 
 START_MS = 1_770_000_000_000
 SEEN = Segment.model_validate({"key": "seen", "when": {"did": "Seen"}})
@@ -249,3 +257,35 @@ async def test_what_a_topic_finds_too_large_is_sent_in_smaller_batches_of_one_tr
         assert len(await installation.read(topic)) == 40
     finally:
         await publisher.stop()
+
+
+@pytest.mark.timeout(60)
+async def test_a_group_takes_no_worker_that_delivers_in_another_way(install: Install) -> None:
+    installation = install()
+    one = installation.worker(delivery="exactly_once")
+    other = installation.worker(delivery="at_least_once")
+    one.start()
+    await _until_said(one, "are assigned")
+    settings, _ = load_settings(other.environment, env_file=None)
+    found = {each.what: each.found for each in await diagnose(settings)}
+    assert found["workers"] == "run with SEGMENTS_DELIVERY=exactly_once, and here it is at_least_once"
+    # Also where it comes between the question and the answer: the brokers refuse it.
+    app = build_app(
+        KafkaConnection.of(settings), settings.group, installation.topics.sources, lambda _: pytest.fail("it is given nothing"),
+        clock=Clock(), delivery=settings.delivery,
+    )  # fmt: skip
+    with pytest.raises(WorkerStopped, match=r"workers of the group .* run with another SEGMENTS_DELIVERY"):
+        await run(app, Standings(Progress()), asyncio.Event())
+    other.start()
+    await _until_said(
+        other, f"workers of the group {installation.name} run with SEGMENTS_DELIVERY=exactly_once"
+    )
+    assert "are assigned" not in other.said()
+    one.stop()
+    # It has waited, and goes on when the last of the others is gone.
+    await _until_said(other, "are assigned")
+    other.stop()
+
+
+async def _until_said(worker: WorkerProcess, text: str) -> None:
+    await until(lambda: worker.log.exists() and text in worker.log.read_text(), 20)

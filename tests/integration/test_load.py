@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -169,6 +170,34 @@ async def test_records_of_256_kib_that_follow_in_evidence_of_many_transitions_ta
 
 
 @pytest.mark.timeout(120)
+async def test_a_record_that_its_producer_packed_to_a_fraction_is_a_dead_letter_that_says_how_long_it_was(
+    install: Install, tmp_path: Path
+) -> None:
+    installation = install(segments=definitions(tmp_path, shows(0)))
+    value = b"x" * int(100 * MIB * SCALE)
+    async with AIOKafkaProducer(
+        bootstrap_servers=installation.kafka, compression_type="gzip", max_request_size=2 * len(value)
+    ) as producer:
+        for number in range(3):
+            await producer.send_and_wait(installation.topics.events, value, b"%d" % number, partition=0)
+    installation.worker().start()
+    memory = Memory(pid(installation))
+    await taken_all(installation, 3, memory)
+    await installation.drained()
+    print(f"\nthree records of {len(value) / MIB:.0f} MiB: peak {memory.peak / MIB:.0f} MiB")
+    letters = await installation.read(installation.topics.dead_letters)
+    digest = sha256(value).hexdigest().encode()
+    assert [(each.key, len(each.value)) for each in letters] == [(b"%d" % n, 65_536) for n in range(3)]
+    for each in letters:
+        headers = dict(each.headers)
+        assert (headers["reason"], headers["cut_value_bytes"]) == (b"too_large", b"%d" % len(value))
+        assert headers["cut_value_sha256"] == digest
+    assert await installation.unpublished() == []
+    # It is unpacked, and copied out of what was unpacked: nothing more is made of it.
+    assert memory.peak < 200 * MIB + 4 * len(value)
+
+
+@pytest.mark.timeout(120)
 async def test_ten_thousand_transitions_follow_from_one_batch(install: Install, tmp_path: Path) -> None:
     """With evidence of 20 KB each they are 200 MB: more than any request or command may be."""
     segments = definitions(
@@ -190,6 +219,29 @@ async def test_ten_thousand_transitions_follow_from_one_batch(install: Install, 
     found = await installation.read(installation.topics.transitions)
     assert len({dict(record.headers)["ce_id"] for record in found}) == len(found) == 10_000
     assert memory.peak < 500 * MIB
+
+
+@pytest.mark.timeout(60 + int(60 * SCALE))
+async def test_one_event_enters_very_many_segments_all_of_which_show_a_long_text_of_it(
+    install: Install, tmp_path: Path
+) -> None:
+    count = int(2000 * SCALE)
+    installation = install(segments=definitions(tmp_path, *(shows(n) for n in range(count))))
+    await fill(installation, [output(installation, "c1", event="E", properties={"v": "y" * 60_000})])
+    begun = time.monotonic()
+    installation.worker().start()
+    memory = Memory(pid(installation))
+    await taken_all(installation, 1, memory)
+    await installation.drained()
+    took_s = time.monotonic() - begun
+    print(
+        f"\n{count:,} segments entered by one event: {took_s:.1f} s with the start, peak {memory.peak / MIB:.0f} MiB"
+    )
+    found = await installation.read(installation.topics.transitions)
+    assert len({dict(record.headers)["ce_id"] for record in found}) == len(found) == count
+    assert max(len(record.value) for record in found) < 2000
+    # What the definitions take, and nothing of what they would show.
+    assert memory.peak < 150 * MIB + count * 60_000
 
 
 @pytest.mark.timeout(120 + int(60 * SCALE))

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ import pytest
 import redis
 from kafka import KafkaAdminClient, TopicPartition
 
-from streams.lane import REBUILD_FIELD
+from streams.admission import REBUILD_FIELD
 from tests.integration.conftest import Install
 from tests.integration.history import Sent, history
 from tests.integration.installation import Installation, WorkerProcess, assert_came_true, outcome
+from tests.integration.probing import Probed
 from tests.integration.worker_main import worker_process
 
 EVENTS = 6000
@@ -89,6 +90,47 @@ async def test_a_lost_redis_is_made_anew_and_nothing_is_lost_or_repeated(install
     await installation.drained()
     worker.stop()
     await assert_came_true(installation, outcome(sent))
+
+
+@pytest.mark.timeout(180)
+async def test_a_worker_on_an_empty_redis_publishes_nothing_again_until_somebody_says_what_to_do(
+    install: Install,
+) -> None:
+    installation = install()
+    sent = history(14, 800, installation.partitions)
+    usual, last = sent[: -installation.partitions], sent[-installation.partitions :]
+    worker = installation.worker()
+    worker.start()
+    await installation.produce(usual, at_once=500)
+    await installation.drained()
+    worker.stop()
+    published = await installation.ends(installation.topics.transitions)
+    _lose_redis(installation)
+    probed = Probed(installation)
+    said = await probed.until_stands("state_lost", {0, 1, 2, 3})
+    assert "segments rebuild" in said
+    _lose_redis(installation)
+    await asyncio.sleep(1)
+    assert probed.standstills().keys() == {0, 1, 2, 3}, "it was told once, and is not forgotten"
+    probed.worker.stop()
+    assert await installation.ends(installation.topics.transitions) == published
+    assert (await _rebuild(installation, worker))["published"] == 0
+    worker.start()
+    await installation.produce(last)
+    await installation.drained()
+    worker.stop()
+    await assert_came_true(installation, outcome(sent))
+    # And now with nothing: everything is published again, as one who says so wants it.
+    before = await installation.read(installation.topics.transitions)
+    code, said = await Rebuilding(installation, worker, "--begin-anew").end()
+    assert (code, "say so with --yes" in said, "published again" in said) == (2, True, True)
+    code, said = await Rebuilding(installation, worker, "--begin-anew", "--yes").end()
+    assert code == 0, said
+    worker.start()
+    await installation.drained()
+    worker.stop()
+    again = Counter(record.value for record in await installation.read(installation.topics.transitions))
+    assert again == Counter(record.value for record in before for _ in range(2))
 
 
 def _segment(key: str, when: dict[str, Any]) -> dict[str, Any]:

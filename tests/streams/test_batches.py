@@ -7,6 +7,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError
+from kafka import KafkaAdminClient
+from kafka import TopicPartition as KafkaTopicPartition
 
 from streams.clock import Clock
 from streams.progress import Standing
@@ -41,13 +43,64 @@ async def test_the_lanes_offsets_win_over_the_groups(kafka: str, new_topic: Topi
     # As after Redis was restored from an older copy: the log is simply processed again from there.
     storage.offsets[0][topics[0]] = 100
     del storage.taken[0][100:]
-    del storage.offsets[1]
+    storage.offsets[1][topics[0]] = 0
     storage.taken[1].clear()
     async with worker(kafka, unique, topics, storage):
         await storage.until(1000)
         await produce(kafka, topics[0], ["more", "more"], range(2))
         await storage.until(1002)
     assert storage.is_complete()
+
+
+async def test_state_that_knows_nothing_of_what_the_group_took_stops_its_partition_until_it_is_said_where_to_begin(
+    kafka: str, new_topic: Topics, unique: str
+) -> None:
+    topics, storage = _sources(new_topic, 3), Storage()
+    await produce(kafka, topics[0], map(str, range(20)), range(2))
+    async with worker(kafka, unique, topics, storage):
+        await storage.until(20)
+    # As after a start on an empty Redis; of partition 2 there was nothing to lose.
+    lost = Storage()
+    # Retention took all that partition 1 had: its beginning is where the group was.
+    with KafkaAdminClient(bootstrap_servers=kafka) as admin:
+        admin.delete_records({KafkaTopicPartition(topics[0], 1): 10})
+    async with worker(kafka, unique, topics, lost) as app:
+        await produce(kafka, topics[0], ["more"] * 30, range(3))
+
+        def lost_partitions() -> set[int]:
+            standings = app.assignment.standings() or {}
+            return {number for number, each in standings.items() if each.reason == "state_lost"}
+
+        await until(lambda: lost_partitions() == {0, 1})
+        await until(lambda: len(lost.taken[2]) == 10)
+        said = (app.assignment.standings() or {})[0].trouble or ""
+        assert f"its group has taken {topics[0]} up to 10" in said
+        assert "segments rebuild" in said
+        assert not lost.taken[0]
+        assert not lost.taken[1]
+        lost.offsets[0][topics[0]] = lost.offsets[1][topics[0]] = 0
+        await lost.until(40)
+        assert lost_partitions() == set()
+    assert [offset for _, offset, _ in lost.taken[0]] == list(range(20))
+    assert [offset for _, offset, _ in lost.taken[1]] == list(range(10, 20))
+
+
+async def test_a_topic_of_which_nothing_was_ever_taken_begins_wherever_retention_has_left_it(
+    kafka: str, new_topic: Topics, unique: str
+) -> None:
+    topics = _sources(new_topic, 1)
+    await produce(kafka, topics[0], map(str, range(10)), range(1))
+    with KafkaAdminClient(bootstrap_servers=kafka) as admin:
+        admin.delete_records({KafkaTopicPartition(topics[0], 0): 10})
+        async with worker(kafka, unique, topics, Storage()) as app:
+            await until(lambda: all(runner.position for runner in (app.assignment.runners or {}).values()))
+            await until(app.assignment.standings)
+        assert await _committed(kafka, unique, topics[0], 1) == [10]
+        await produce(kafka, topics[0], map(str, range(10)), range(1))
+        admin.delete_records({KafkaTopicPartition(topics[0], 0): 15})
+    storage = Storage()
+    async with worker(kafka, unique, topics, storage):
+        await storage.until(5)
 
 
 async def _committed(kafka: str, group: str, topic: str, partitions: int) -> list[int | None]:
@@ -248,7 +301,7 @@ async def test_a_stored_offset_beyond_the_end_stops_the_partition_and_says_why(
     async with worker(kafka, unique, topics, storage) as app:
         await produce(kafka, topics[0], map(str, range(20)), range(2))
         await storage.until(10)
-        assert "ends at" in ((app.assignment.standings() or {})[1].trouble or "")
+        await until(lambda: "ends at" in ((app.assignment.standings() or {})[1].trouble or ""))
     assert not storage.taken[1]
 
 

@@ -9,9 +9,9 @@ from rules.contact import Contact
 from rules.definitions import Definitions
 from rules.segment import Segment
 from rules.step import Step
+from streams.admission import REBUILD_FIELD
 from streams.explain import Explainer, NotFound
 from streams.intake import home
-from streams.lane import REBUILD_FIELD
 from streams.records import encode_record
 from streams.redefinition import META_FIELD, next_epoch
 from streams.registry import bring_into_force

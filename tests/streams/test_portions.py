@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from rules import step
 from rules.definitions import Definitions
 from rules.segment import Segment
 from rules.step import Step
@@ -44,10 +46,12 @@ class CountingStore(MemoryStore):
         return await super().commit(commit)
 
 
-async def new_lane(most: int) -> tuple[Lane, CountingStore, InMemoryTopics]:
+async def new_lane(
+    most: int, definitions: Definitions = SEGMENTS
+) -> tuple[Lane, CountingStore, InMemoryTopics]:
     store, topics = CountingStore(MemoryData()), InMemoryTopics()
     await store.open(4)
-    in_force = await bring_into_force(SEGMENTS, store, START_MS)
+    in_force = await bring_into_force(definitions, store, START_MS)
     deployment = Deployment(
         catalog=in_force.catalog, store=store, publisher=topics, topics=NAMES, partitions=4, observer=Unobserved(),
         wall_ms=lambda: START_MS + 10**7, most_transitions=most,
@@ -107,10 +111,89 @@ async def test_wakes_that_are_due_together_are_committed_in_portions() -> None:
     assert max(store.outputs) <= 10 + 4
 
 
+async def test_wakes_of_one_contact_before_its_event_are_committed_in_portions() -> None:
+    one = Definitions(
+        tuple(
+            Segment.model_validate({"key": f"s{n}", "when": {"did": "E", "within": f"{n + 1}m"}})
+            for n in range(20)
+        ),
+        (),
+    )
+    later = [event(1, USERS[0], 3_600_000), event(2, USERS[1], 3_600_000)]
+    whole, _, whole_topics = await new_lane(10**6, one)
+    parted, store, topics = await new_lane(3, one)
+    for lane in (whole, parted):
+        await lane.handle({NAMES.events: [event(0, USERS[0], 0)]})
+        store.outputs.clear()
+        await lane.handle({NAMES.events: later})
+    assert topics.transitions() == whole_topics.transitions()
+    # Twenty leave at twenty moments, then each of two events enters twenty.
+    assert len(topics.transitions()) == 20 + 20 + 2 * 20
+    assert max(store.outputs) <= 3 + 20
+    assert store.outputs.count(3) > 3
+    assert store.data.partitions[0].offsets == {NAMES.events: 3}
+
+
+@pytest.mark.parametrize("by_events", [True, False])
+async def test_changed_definitions_are_brought_to_contacts_in_portions(by_events: bool) -> None:
+    """By a sweep, and where a batch reads their records."""
+    lane, store, topics = await new_lane(10)
+    contacts = USERS[:50]
+    await lane.handle({NAMES.events: [event(n, contact, 0) for n, contact in enumerate(contacts)]})
+    changed = Definitions(
+        tuple(
+            Segment.model_validate({"key": f"t{n}", "when": {"did": "E", "within": "1h"}}) for n in range(5)
+        ),
+        (),
+    )
+    catalog = (await bring_into_force(changed, store, START_MS)).catalog
+    lane = Lane(0, replace(lane._on, catalog=catalog))
+    await lane.start()
+    store.outputs.clear()
+    if by_events:
+        again = [FedRecord(50 + n, c.encode(), _nothing(c), START_MS + 1) for n, c in enumerate(contacts)]
+        await lane.handle({NAMES.events: again})
+        assert len(topics.transitions()) == 50 * 15
+    while lane.has_work:
+        await lane.tick(None)
+    assert len(topics.transitions()) == 50 * 15
+    # Each leaves five and enters five.
+    assert max(store.outputs) <= 10 + 9
+    assert store.data.partitions[0].members == {f"t{n}": set(contacts) for n in range(5)} | {
+        f"s{n}": set() for n in range(5)
+    }
+
+
+def _nothing(contact: str) -> bytes:
+    return json.dumps({"type": "track", "userId": contact, "event": "Other"}).encode()
+
+
+@pytest.mark.parametrize(("most", "shown"), [(4, 203), (5, 20_000)])
+async def test_evidence_is_short_where_one_event_moves_its_contact_very_often(
+    most: int, shown: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "MOST_IN_FULL", most)
+    showing = Definitions(
+        tuple(
+            Segment.model_validate(
+                {"key": f"s{n}", "when": {"latest": "E", "property": "v", "is_not": f"{n}"}}
+            )
+            for n in range(5)
+        ),
+        (),
+    )
+    lane, _, topics = await new_lane(10, showing)
+    value = {"type": "track", "userId": USERS[0], "event": "E", "properties": {"v": "y" * 20_000}}
+    record = FedRecord(0, USERS[0].encode(), json.dumps(value).encode(), START_MS)
+    await lane.handle({NAMES.events: [record]})
+    told = [each["context"]["segment"]["evidence"] for each in topics.transitions()]
+    assert [len(evidence[0]["observed"]) for evidence in told] == [shown] * 5
+
+
 async def test_contacts_with_much_to_remember_make_room_earlier() -> None:
     _, store, _ = await new_lane(10)
-    step = Step((await bring_into_force(SEGMENTS, store, START_MS)).catalog)
-    contacts, size = Contacts(step, 1, None, 1000, capacity_bytes=3000), 0
+    steps = Step((await bring_into_force(SEGMENTS, store, START_MS)).catalog)
+    contacts, size = Contacts(steps, 1, None, 1000, capacity_bytes=3000), 0
     for contact in USERS[:50]:
         taken: Any = decode(event(0, contact, 0).value, START_MS)
         work = Work(START_MS)

@@ -65,6 +65,15 @@ def test_the_minute_begins_when_records_begin_to_wait(clock: Clock, progress: Pr
     assert progress.live().ok
 
 
+def test_no_restart_is_asked_for_where_state_is_lost(clock: Clock, progress: Progress) -> None:
+    lost = Standing(10, 5, "Redis holds no state of it", "state_lost")
+    progress.report({0: lost})
+    clock.now += 100
+    progress.report({0: lost})
+    assert progress.live().ok
+    assert not progress.ready().ok
+
+
 def test_a_partition_that_goes_and_comes_begins_anew(clock: Clock, progress: Progress) -> None:
     progress.report({0: Standing(10, 5)})
     clock.now += 50

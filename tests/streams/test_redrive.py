@@ -6,17 +6,20 @@ import os
 import subprocess
 from asyncio.subprocess import DEVNULL
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from streams import intake
 from streams.connections import KafkaConnection
 from streams.intake import Intake
 from streams.publisher import KafkaPublisher
 from streams.redrive import Place, RedriveFailed, Redriven, Selection, redrive
 from streams.redriven import Ledger, entry, ledger_of, ranges_of, reading, up_to_the_end
 from streams.topics import TopicNames
+from streams.wire import carried
 from tests.servers import Topics
 from tests.streams.cli.running import command, environment, segments
 from tests.streams.in_memory import FedRecord
@@ -110,6 +113,15 @@ async def test_none_goes_back_twice_whatever_is_chosen_in_between(world: World) 
     assert (await world.redrive()).put_back == Counter()
     places = sorted(dict(each.headers)["redriven"] for each in await world.events())
     assert places == [b"0/0", b"0/1", b"0/2", b"0/3", b"0/4", b"0/5", b"1/0", b"1/1"]
+
+
+async def test_one_that_does_not_carry_its_whole_record_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "carried", partial(carried, most_bytes=100))
+    await world.bury(*broken(0, 1), FedRecord(1, b"k", b"x" * 101, START_MS))
+    done = await world.redrive()
+    assert (done.put_back, done.cut) == (Counter(not_json=1), 1)
 
 
 async def test_one_that_came_back_stays_unless_told_again(world: World) -> None:

@@ -9,6 +9,7 @@ import faust
 import pytest
 from aiokafka import client, cluster
 from aiokafka.consumer import fetcher, group_coordinator, subscription_state
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.producer import message_accumulator, sender, transaction_manager
 from faust.app.base import App, BootStrategy
 from faust.tables.manager import TableManager
@@ -63,7 +64,8 @@ def test_what_is_overridden_is_still_there_and_called_alike(
         (BootStrategy, ["enable_kafka_producer", "enable_web", "enable_sensors"]),
         (TableManager, ["_update_channels", "recovery"]),
         (fetcher.Fetcher, ["fetched_records", "_notify"]),
-        (group_coordinator.GroupCoordinator, ["check_errors"]),
+        (RangePartitionAssignor, ["name", "assign", "metadata"]),
+        (group_coordinator.GroupCoordinator, ["check_errors", "fetch_committed_offsets"]),
         (subscription_state.SubscriptionState, ["fetch_context", "pause", "resume", "subscription"]),
         (subscription_state.Assignment, ["state_value"]),
         (subscription_state.TopicPartitionState, ["position", "has_valid_position"]),

@@ -8,6 +8,7 @@ from aiokafka import errors as kafka
 from streams.errors import PartitionStopped
 from streams.metrics import Metrics
 from streams.outbox import PublishFailed
+from streams.places import StateLost
 from streams.records import NewerRecord
 from streams.standstill import Reason, Standstill
 from streams.store import FenceLost, StoreUnavailable, Trouble
@@ -26,6 +27,7 @@ def _publish_failed(cause: Exception) -> PublishFailed:
         *[(StoreUnavailable(trouble, "x"), Reason(f"redis_{trouble}")) for trouble in Trouble],
         (FenceLost(1, 2), Reason.MOVED),
         (PartitionStopped(1, "x"), Reason.STOPPED),
+        (StateLost(1, "x"), Reason.STATE_LOST),
         (NewerRecord(9), Reason.NEWER_RECORD),
         (_publish_failed(kafka.KafkaConnectionError("x")), Reason.KAFKA_UNREACHABLE),
         (_publish_failed(OSError("x")), Reason.KAFKA_UNREACHABLE),
@@ -61,6 +63,5 @@ def test_the_reference_names_every_reason() -> None:
     (about,) = (each.about for each in Metrics().declared if each.name == "segments_partition_standstill")
     named = set(re.findall(r"\b[a-z_]+", about))
     assert {
-        reason.split("_")[0] + "_" if "_" in reason and reason != "newer_record" else reason
-        for reason in Reason
+        reason.split("_")[0] + "_" if reason.startswith(("redis_", "kafka_")) else reason for reason in Reason
     } <= named

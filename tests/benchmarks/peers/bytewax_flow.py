@@ -22,7 +22,8 @@ assigner = Assigner()
 
 
 def events_of(message: KafkaSourceMessage[bytes | None, bytes | None]) -> list[tuple[str, Event]]:
-    event = assigner.event(message.value or b"", message.headers)
+    assert message.timestamp is not None
+    event = assigner.event(message.value or b"", message.timestamp[1])
     return [] if event is None else [(event.contact_id, event)]
 
 

@@ -33,7 +33,7 @@ assigner = Assigner()
 @app.agent(source)
 async def assign(stream: Any) -> None:
     async for message in stream.events():
-        event = assigner.event(message.value, (message.headers or {}).items())
+        event = assigner.event(message.value, round(message.message.timestamp * 1000))
         if event is None:
             continue
         key = f"{GROUP}:contact:{event.contact_id}"

@@ -16,7 +16,7 @@ from rules.event import Event
 from rules.loading import load
 from rules.step import Step, Transition
 from streams.records import decode_record, encode_record
-from streams.wire import decode, encode, received_time
+from streams.wire import decode, encode
 
 Output = tuple[bytes, bytes, list[tuple[str, bytes]]]
 """Key, value and headers of a transition."""
@@ -33,12 +33,12 @@ class Assigner:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
 
-    def event(self, value: bytes, headers: Any) -> Event | None:
-        """From a record's value and headers; None: it is no event."""
+    def event(self, value: bytes, received_ms: int) -> Event | None:
+        """From a record's value and timestamp, in milliseconds UTC; None: it is no event."""
         if not self._has_begun:
             self._has_begun = True
             Path(os.environ["PEER_FOLDER"], "first").write_text(str(time.time()))
-        found = decode(value, received_time(headers or (), None))
+        found = decode(value, received_ms)
         return found if isinstance(found, Event) else None
 
     def take(self, contact: Contact, event: Event) -> list[Output]:

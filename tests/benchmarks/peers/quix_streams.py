@@ -28,8 +28,8 @@ target = app.topic(os.environ["PEER_TRANSITIONS"], key_serializer="bytes", value
 assigner = Assigner()
 
 
-def assign(value: bytes, _key: Any, _timestamp: int, headers: Any, state: State) -> list[bytes]:
-    event = assigner.event(value, headers)
+def assign(value: bytes, _key: Any, timestamp: int, _headers: Any, state: State) -> list[bytes]:
+    event = assigner.event(value, timestamp)
     if event is None:
         return []
     record, transitions = assigner.take_stored(state.get_bytes("contact"), event)

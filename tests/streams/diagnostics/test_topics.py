@@ -2,7 +2,10 @@
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.structs import OffsetAndMetadata
 
+from streams.admission import REBUILD_FIELD
+from streams.places import BEGIN_FIELD, encode_begin
 from streams.store import Commit
 from streams.store.redis import RedisStore
 from tests.streams.diagnostics.conftest import Examined
@@ -93,6 +96,28 @@ async def test_state_beside_the_log_is_wrong(sound: Examined) -> None:
         found = await sound.examined()
         assert "3 to 6 were deleted" in found[f"state of {topics.events}/0"].found
         assert "ends at 10" in found[f"state of {topics.events}/1"].found
+    finally:
+        await store.close()
+
+
+async def test_a_redis_that_knows_nothing_of_what_the_group_took_is_wrong(sound: Examined) -> None:
+    topics = sound.topics
+    await produce(sound.kafka, topics.events, ["{}"] * 20, range(2))
+    with KafkaAdminClient(bootstrap_servers=sound.kafka) as admin:
+        told = {TopicPartition(topics.events, 0): OffsetAndMetadata(10, "", -1)}
+        admin.alter_group_offsets(sound.name, told)
+    found = await sound.examined()
+    assert found["state of partition 0"].grade == "wrong"
+    assert f"has taken {topics.events} up to 10" in found["state of partition 0"].found
+    assert "state of partition 1" not in found
+    store = RedisStore(sound.redis_url, sound.name)
+    try:
+        await store.open(2)
+        assert (await sound.examined())["state of partition 0"].grade == "wrong"
+        await store.note(0, BEGIN_FIELD, encode_begin({topics.events: 0}))
+        assert (await sound.examined())["state"].grade == "ok"
+        await store.note(0, REBUILD_FIELD, b"1")
+        assert "only a part" in (await sound.examined())["state of partition 0"].found
     finally:
         await store.close()
 

@@ -2,12 +2,12 @@
 
 import pytest
 
+from streams.admission import REBUILD_FIELD
 from streams.errors import PartitionStopped
-from streams.lane import REBUILD_FIELD
 from streams.rebuild.lane import RebuildLane
 from streams.registry import bring_into_force
 from streams.store.memory import MemoryStore
-from tests.driven_lane import PARTITION, DrivenLane
+from tests.driven_lane import PARTITION, TOPICS, DrivenLane
 from tests.properties.engine import definitions_of
 
 
@@ -28,5 +28,5 @@ async def test_a_worker_refuses_it_and_does_not_disturb_who_makes_it(lane: Drive
 
 async def test_a_worker_takes_it_when_it_is_settled(lane: DrivenLane) -> None:
     await lane.store.forget(PARTITION, [], {REBUILD_FIELD: b"1"})
-    await RebuildLane(PARTITION, lane.deployment).settle({}, {})
-    assert await lane.lane.start() == {}
+    await RebuildLane(PARTITION, lane.deployment).settle({}, {}, {TOPICS.events: 7})
+    assert await lane.lane.start() == {TOPICS.events: 7}

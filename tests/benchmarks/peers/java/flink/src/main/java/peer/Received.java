@@ -7,7 +7,6 @@ import org.apache.flink.api.java.tuple.Tuple3;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.header.Header;
 
 /** A record as it goes to whoever judges its contact: contact id, received time in ms, and what it says, unread. */
 final class Received implements KafkaRecordDeserializationSchema<Tuple3<String, Long, byte[]>> {
@@ -15,11 +14,8 @@ final class Received implements KafkaRecordDeserializationSchema<Tuple3<String, 
 
     @Override
     public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<Tuple3<String, Long, byte[]>> out) {
-        Header header = record.headers().lastHeader("received_at");
-        long receivedMs = header == null
-            ? record.timestamp()
-            : Long.parseLong(new String(header.value(), StandardCharsets.US_ASCII));
-        out.collect(Tuple3.of(new String(record.key(), StandardCharsets.UTF_8), receivedMs, record.value()));
+        String contactId = new String(record.key(), StandardCharsets.UTF_8);
+        out.collect(Tuple3.of(contactId, record.timestamp(), record.value()));
     }
 
     @Override

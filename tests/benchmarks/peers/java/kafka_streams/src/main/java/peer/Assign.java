@@ -1,9 +1,7 @@
 package peer;
 
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.kafka.common.header.Header;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
@@ -38,18 +36,11 @@ final class Assign implements Processor<String, Event, String, Transition> {
         if (contact == null) {
             contact = new Contact(rules.featureCount());
         }
-        rules.take(contact, event, receivedMs(record), out);
+        rules.take(contact, event, record.timestamp(), out);
         store.put(event.userId(), contact);
         for (Transition transition : out) {
             context.forward(record.withValue(transition));
         }
         out.clear();
-    }
-
-    private static long receivedMs(Record<String, Event> record) {
-        Header header = record.headers().lastHeader("received_at");
-        return header == null
-            ? record.timestamp()
-            : Long.parseLong(new String(header.value(), StandardCharsets.US_ASCII));
     }
 }
