@@ -14,7 +14,7 @@ from typing import Any
 import redis
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.admin import NewTopic
 
 from streams.intake import home
 from streams.local import stack
@@ -55,19 +55,19 @@ class Site:
             clock,
             workload.definitions(folder),
         )
-        installation.make_topics()
         if clock == "events":
-            self._let_producers_say_when(installation.topics.events)
+            self._make_events_topic(installation)
+        installation.make_topics()
         return installation
 
-    def _let_producers_say_when(self, topic: str) -> None:
-        """Events of a history then carry their received times as the broker's clock would have put them there."""
-        admin = KafkaAdminClient(bootstrap_servers=self.kafka)
-        try:
-            configs = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
-            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs)])
-        finally:
-            admin.close()
+    def _make_events_topic(self, installation: Installation) -> None:
+        """One whose producers say when: a history's events carry their received times as the broker's clock would have
+        put them there."""
+        configs = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
+        with KafkaAdminClient(bootstrap_servers=self.kafka) as admin:
+            admin.create_topics(
+                [NewTopic(installation.topics.events, installation.partitions, 1, topic_configs=configs)]
+            )
 
     def memory(self, installation: Installation) -> dict[str, int]:
         """Of Redis, in bytes: all that it holds, the records of contacts with what Redis needs around them; how many
@@ -161,7 +161,12 @@ async def fill(installation: Installation, sent: Sequence[Sent]) -> None:
 async def _fill(producer: AIOKafkaProducer, topic: str, partition: int, sent: Sequence[Sent]) -> None:
     batch = producer.create_batch()
     for record in sent:
-        given = {"timestamp": record.received_ms, "key": record.key, "value": record.value, "headers": []}
+        given: dict[str, Any] = {
+            "timestamp": record.received_ms,
+            "key": record.key,
+            "value": record.value,
+            "headers": [],
+        }
         if batch.record_count() == AT_ONCE or batch.append(**given) is None:
             batch = await _next_batch(producer, batch, topic, partition)
             batch.append(**given)

@@ -8,7 +8,6 @@ import gc
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from rules.catalog import Blueprint
 from rules.contact import Contact
