@@ -23,6 +23,7 @@ class Reason(StrEnum):
     REDIS_READ_ONLY = "redis_read_only"
     REDIS_CANNOT_PERSIST = "redis_cannot_persist"
     REDIS_DENIED = "redis_denied"
+    REDIS_CLUSTER = "redis_cluster"
     REDIS_ERROR = "redis_error"
     KAFKA_UNREACHABLE = "kafka_unreachable"
     KAFKA_TOPIC_MISSING = "kafka_topic_missing"

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.redis_cluster import OwnCluster, own_cluster
 from tests.servers import Topics, empty_database, own_kafka, own_redis, unique_name
 
-_REAL = {"kafka", "redis_url"}
+_REAL = {"kafka", "redis_url", "redis_cluster"}
 
 
 # A shell lets what it runs in the background ignore Ctrl-C, and so would every program that the tests start.
@@ -43,6 +44,13 @@ def redis_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def redis_url(redis_server_url: str) -> str:
     """An empty Redis database for this test alone."""
     return empty_database(redis_server_url)
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
+    """The session's Redis Cluster of three primaries, shared by all tests: use keys of your own, and leave it whole."""
+    with own_cluster(tmp_path_factory.mktemp("redis-cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ class Trouble(StrEnum):
     READ_ONLY = "read_only"
     CANNOT_PERSIST = "cannot_persist"
     DENIED = "denied"
+    CLUSTER = "cluster"
+    """A slot has no node now, or is on its way to another one."""
     ERROR = "error"
 
 
@@ -49,9 +51,9 @@ class PartitionCountMismatch(StoreRefused):
 class EvictingStore(StoreRefused):
     """Stop: this Redis would throw contacts away when its memory is full."""
 
-    def __init__(self, policy: str) -> None:
+    def __init__(self, policy: str, which: str = "Redis") -> None:
         super().__init__(
-            f"Redis has maxmemory-policy {policy} and would silently drop contacts when its memory is full: "
+            f"{which} has maxmemory-policy {policy} and would silently drop contacts when its memory is full: "
             "set maxmemory-policy noeviction"
         )
         self.policy = policy

@@ -20,9 +20,9 @@ def partition_count(prefix: str) -> str:
     return f"{prefix}:partitions"
 
 
-def rights(prefix: str) -> str:
-    """Never there for longer than a script runs that tries what the user may do."""
-    return f"{prefix}:rights"
+def rights(prefix: str, tag: str | None = None) -> str:
+    """Never there for longer than a script runs that tries what the user may do; with a hash tag, on its node."""
+    return f"{prefix}:rights" if tag is None else f"{prefix}:{{{tag}}}:rights"
 
 
 def definitions(prefix: str) -> str:

@@ -27,6 +27,9 @@ _BY_CLASS: tuple[tuple[type[Exception], Trouble], ...] = (
     (redis_errors.NoPermissionError, Trouble.DENIED),
     (redis_errors.BusyLoadingError, Trouble.LOADING),
     (redis_errors.MasterDownError, Trouble.LOADING),
+    (redis_errors.ClusterDownError, Trouble.CLUSTER),
+    (redis_errors.TryAgainError, Trouble.CLUSTER),
+    (redis_errors.AskError, Trouble.CLUSTER),
     (redis_errors.OutOfMemoryError, Trouble.OUT_OF_MEMORY),
     (redis_errors.ReadOnlyError, Trouble.READ_ONLY),
     (TimeoutError, Trouble.TIMEOUT),
@@ -46,6 +49,8 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], Trouble], ...] = (
 def unavailable(error: Exception) -> StoreUnavailable:
     """What went wrong, in terms of what to do about it."""
     detail = str(error) or type(error).__name__
+    if isinstance(error, redis_errors.AskError):
+        detail = f"slot {error.slot_id} is on its way to {error.host}:{error.port}"
     if "CERTIFICATE_VERIFY_FAILED" in detail:
         why = detail.partition("CERTIFICATE_VERIFY_FAILED]")[2].strip() or detail
         return StoreUnavailable(
@@ -100,6 +105,11 @@ class Line:
         if self._worker is None or self._worker.done():
             self._worker = loop.create_task(self._work())
         return await answer
+
+    @property
+    def is_idle(self) -> bool:
+        """Nobody waits for an answer."""
+        return not self._waiting and (self._worker is None or self._worker.done())
 
     async def close(self) -> None:
         """Ends the connection; whoever still waits is told so."""

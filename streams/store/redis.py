@@ -13,7 +13,6 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from streams.store import Commit, CommitResult, Enrolled, Glance, Observe, PartitionState, keys
 from streams.store.errors import (
-    EvictingStore,
     FenceLost,
     NoSuchDatabase,
     OffsetMismatch,
@@ -24,8 +23,10 @@ from streams.store.errors import (
     StoreUnavailable,
     Trouble,
 )
+from streams.store.keeping import keeping_warnings
 from streams.store.keys import PartitionKeys
-from streams.store.line import Line, unavailable
+from streams.store.line import unavailable
+from streams.store.lines import Lines, Primary
 from streams.store.ownership import Ownership
 
 _log = logging.getLogger(__name__)
@@ -93,9 +94,9 @@ def commit_command(
 
 
 class RedisStore:
-    """A `ContactStore` in one Redis.
+    """A `ContactStore` in a Redis, or in a Redis Cluster.
 
-    `url` is `redis://`, `rediss://` or `unix://`; `prefix` (the consumer group) begins every key's name; no call
+    `url` is `redis://`, `rediss://` or `unix://`, and leads to the server or to any node of the cluster; `prefix` (the consumer group) begins every key's name; no call
     waits longer than `timeout_s` for an answer. Raises ValueError on a URL or prefix that cannot work.
     """
 
@@ -103,7 +104,7 @@ class RedisStore:
         self, url: str, prefix: str, *, timeout_s: float = 10.0, observe: Observe | None = None
     ) -> None:
         self._prefix = keys.checked_prefix(prefix)
-        self._line = Line(url, timeout_s)
+        self._lines = Lines(url, timeout_s)
         self._observe = observe
         self._ownership = Ownership()
         self._partitions: dict[int, PartitionKeys] = {}
@@ -114,15 +115,20 @@ class RedisStore:
         except StoreUnavailable as error:
             if error.trouble is Trouble.DENIED:
                 raise StoreDenied(self._advised(error.detail)) from error
-            if "DB index" in error.detail:
+            if "DB index" in error.detail or "SELECT is not allowed in cluster mode" in error.detail:
                 raise NoSuchDatabase(error.detail) from error
             raise
 
     async def denied_commands(self) -> list[str]:
-        """The commands that this user may not run, of those that are needed. Raises StoreUnavailable (DENIED) where
-        not even that can be asked."""
-        denied = await self._run(_RIGHTS, [keys.rights(self._prefix)], [])
-        return [command.decode() for command in denied]
+        """The commands that this user may not run, of those that are needed, on any primary. Raises StoreUnavailable
+        (DENIED) where not even that can be asked."""
+        names = [keys.rights(self._prefix, each.tag) for each in await self._lines.primaries()]
+        denied: list[list[bytes]] = await asyncio.gather(*(self._run(_RIGHTS, [name], []) for name in names))
+        return list(dict.fromkeys(command.decode() for command in chain.from_iterable(denied)))
+
+    async def primaries(self) -> list[Primary]:
+        """The servers that keep the data: one, or those of a cluster."""
+        return await self._lines.primaries()
 
     def _advised(self, detail: str) -> str:
         if "permission" not in detail:
@@ -282,14 +288,15 @@ class RedisStore:
         return {name.decode(): int(value) for name, value in _pairs(flat)}
 
     async def close(self) -> None:
-        await self._line.close()
+        await self._lines.close()
 
     async def _open(self, partitions: int) -> list[str]:
         denied = await self.denied_commands()
         if denied:
             rights = " ".join(f"+{command.lower()}" for command in denied)
             raise StoreDenied(f"the user may not run {', '.join(denied)} (ACL SETUSER … {rights})")
-        warnings = await self._settings_warnings()
+        asked = await asyncio.gather(*map(self._warnings_of, await self._lines.primaries()))
+        warnings = list(chain.from_iterable(asked))
         for warning in warnings:
             _log.warning(warning)
         name = keys.partition_count(self._prefix)
@@ -299,25 +306,17 @@ class RedisStore:
                 raise PartitionCountMismatch(stored, partitions)
         return warnings
 
-    async def _settings_warnings(self) -> list[str]:
+    @staticmethod
+    async def _warnings_of(primary: Primary) -> list[str]:
+        which = "Redis" if primary.place is None else f"Redis at {primary.place}"
         try:
-            info = (await self._ask("INFO", "memory")) + (await self._ask("INFO", "persistence"))
-        except StoreUnavailable as error:
-            if error.trouble is not Trouble.DENIED:
-                raise
-            return ["cannot tell whether Redis may evict contacts or keeps them on disk: INFO is denied"]
-        settings = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
-        policy = settings.get("maxmemory_policy", "noeviction")
-        if policy != "noeviction" and settings.get("maxmemory", "0") != "0":
-            raise EvictingStore(policy)
-        warnings = []
-        if policy != "noeviction":
-            warnings.append(f"Redis has maxmemory-policy {policy}: with a maxmemory it would drop contacts")
-        if settings.get("aof_enabled") == "0":
-            warnings.append(
-                "Redis has no append-only file: state since its last snapshot is lost when it stops"
-            )
-        return warnings
+            asked = [primary.line.ask("INFO", section) for section in ("memory", "persistence")]
+            return keeping_warnings(b"".join(await asyncio.gather(*asked)), which)
+        except ResponseError as error:
+            trouble = unavailable(error)
+            if trouble.trouble is not Trouble.DENIED:
+                raise trouble from error
+            return [f"cannot tell whether {which} may evict contacts or keeps them on disk: INFO is denied"]
 
     async def _member_counts(self, segments: list[str]) -> list[list[int]]:
         stored = await self._ask("GET", keys.partition_count(self._prefix)) if segments else None
@@ -354,7 +353,7 @@ class RedisStore:
 
     async def _ask(self, *command: _Argument) -> Any:
         try:
-            return await self._line.ask(*command)
+            return await self._lines.ask(*command)
         except NoScriptError:
             raise
         except ResponseError as error:

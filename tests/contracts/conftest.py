@@ -9,7 +9,7 @@ from streams.store import ContactStore
 from tests.contracts.stores import NewStore, Owner, stores
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "cluster"])
 async def new_store(request: pytest.FixtureRequest) -> AsyncIterator[NewStore]:
     opened: list[ContactStore] = []
     make = stores(request.param, request)

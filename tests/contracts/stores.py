@@ -39,7 +39,12 @@ async def opened(url: str, *, timeout_s: float = 10.0) -> AsyncIterator[RedisSto
 def stores(kind: str, request: pytest.FixtureRequest) -> NewStore:
     if kind == "memory":
         return memory_stores()
-    return redis_stores(request.getfixturevalue("redis_url"), request.getfixturevalue("unique"))
+    url = (
+        request.getfixturevalue("redis_url")
+        if kind == "redis"
+        else request.getfixturevalue("redis_cluster").url
+    )
+    return redis_stores(url, request.getfixturevalue("unique"))
 
 
 class Owner:
