@@ -47,10 +47,17 @@ def redis_url(redis_server_url: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
-    """The session's Redis Cluster of three primaries, shared by all tests: use keys of your own, and leave it whole."""
+def redis_cluster_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
+    """The session's Redis Cluster, shared by all tests: ask for `redis_cluster`."""
     with own_cluster(tmp_path_factory.mktemp("redis-cluster")) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def redis_cluster(redis_cluster_nodes: OwnCluster) -> Iterator[OwnCluster]:
+    """Three primaries with a replica each. Use keys of your own; move slots, kill nodes: it is mended afterwards."""
+    yield redis_cluster_nodes
+    redis_cluster_nodes.mend()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ pidfile redis.pid
 logfile server.log
 save ""
 appendonly yes
-appendfsync everysec
+appendfsync always
 maxmemory-policy noeviction
 """
 
@@ -56,33 +56,44 @@ class ClusterNode(OwnServer):
     def tell(self, *command: str | int | bytes) -> Any:
         """The answer of this very node, wherever a key may be."""
         with redis.Redis(HOST, self.port, decode_responses=True) as client:
-            return client.execute_command(*command)  # type: ignore[no-untyped-call]
+            return client.execute_command(*command)
+
+    def tell_raw(self, *command: str) -> Any:
+        """The same as it came: of some answers the client makes something else."""
+        with redis.Redis(HOST, self.port, decode_responses=True) as client:
+            client.response_callbacks.clear()
+            return client.execute_command(*command)
 
     @property
     def node_id(self) -> str:
         return str(self.tell("CLUSTER", "MYID"))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class OwnCluster:
-    primaries: list[ClusterNode]
-    replicas: list[ClusterNode]
-    """As many as primaries, of each one, or none."""
-    moved: dict[int, ClusterNode] = field(default_factory=dict, init=False)
+    nodes: list[ClusterNode]
 
     @property
-    def nodes(self) -> list[ClusterNode]:
-        return [*self.primaries, *self.replicas]
+    def primaries(self) -> list[ClusterNode]:
+        return [node for node in self.nodes if node.process and node.tell("ROLE")[0] == "master"]
 
     @property
     def url(self) -> str:
         return self.primaries[0].url
 
+    def replica_of(self, primary: ClusterNode) -> ClusterNode:
+        roles = {node.port: node.tell("ROLE") for node in self.nodes}
+        return next(node for node in self.nodes if roles[node.port][:3] == ["slave", HOST, primary.port])
+
     def holder(self, partition: int) -> ClusterNode:
-        """The primary that a partition's slot was given."""
-        slot, count = key_slot(str(partition).encode()), len(self.primaries)
-        number = next(number for number in range(count) if slot < _first_slot(number + 1, count))
-        return self.moved.get(slot, self.primaries[number])
+        """The primary that has a partition's slot, and knows it."""
+        slot = key_slot(str(partition).encode())
+        return next(
+            node
+            for node in self.primaries
+            for first, last, primary, *_ in node.tell_raw("CLUSTER", "SLOTS")
+            if first <= slot <= last and primary[1] == node.port
+        )
 
     @contextmanager
     def moving(self, partition: int, to: ClusterNode) -> Iterator[None]:
@@ -101,38 +112,44 @@ class OwnCluster:
         migrate(1)
         for node in (to, source):
             node.tell("CLUSTER", "SETSLOT", slot, "NODE", to.node_id)
-        self.moved[slot] = to
 
     def move(self, partition: int, to: ClusterNode) -> None:
         with self.moving(partition, to):
             pass
 
     def form(self) -> None:
-        first, count = self.primaries[0], len(self.primaries)
-        for number, node in enumerate(self.primaries):
+        half = len(self.nodes) // 2
+        for number, node in enumerate(self.nodes[:half]):
             node.tell("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-            node.tell("CLUSTER", "ADDSLOTSRANGE", _first_slot(number, count), _first_slot(number + 1, count) - 1)
+            last = _first_slot(number + 1, half) - 1
+            node.tell("CLUSTER", "ADDSLOTSRANGE", _first_slot(number, half), last)
         for node in self.nodes[1:]:
-            node.tell("CLUSTER", "MEET", HOST, first.port, first.ports[1])
+            node.tell("CLUSTER", "MEET", HOST, *self.nodes[0].ports)
         until(lambda: all(self._knows_all(node) for node in self.nodes))
-        for primary, replica in zip(self.primaries, self.replicas, strict=bool(self.replicas)):
+        for primary, replica in zip(self.nodes, self.nodes[half:], strict=False):
             replica.tell("CLUSTER", "REPLICATE", primary.node_id)
-        until(lambda: all("master_link_status:up" in _told(node, "INFO", "replication") for node in self.replicas))
+        self.mend()
+
+    def mend(self) -> None:
+        """Returns when all nodes are back, agree, and every primary has its replica."""
+        for node in self.nodes:
+            if node.process is None:
+                node.start()
+        until(self._is_whole)
+
+    def _is_whole(self) -> bool:
+        roles = [node.tell("ROLE") for node in self.nodes]
+        linked = {role[2] for role in roles if role[0] == "slave" and role[3] == "connected"}
+        return len(linked) == len(self.nodes) // 2 and all(self._knows_all(node) for node in self.nodes)
 
     def _knows_all(self, node: ClusterNode) -> bool:
-        told = _told(node, "CLUSTER", "INFO")
-        return f"cluster_known_nodes:{len(self.nodes)}" in told and "cluster_state:ok" in told
+        told = node.tell_raw("CLUSTER", "INFO").splitlines()
+        agreed = ("cluster_state:ok", "cluster_slots_fail:0", "cluster_slots_pfail:0")
+        return {f"cluster_known_nodes:{len(self.nodes)}", *agreed} <= set(told)
 
 
 def _first_slot(number: int, count: int) -> int:
     return REDIS_CLUSTER_HASH_SLOTS * number // count
-
-
-def _told(node: ClusterNode, *command: str) -> str:
-    with redis.Redis(HOST, node.port) as client:
-        # As bytes and raw: the client would make a dictionary of it.
-        client.response_callbacks.clear()
-        return bytes(client.execute_command(*command)).decode()  # type: ignore[no-untyped-call]
 
 
 def until(holds: Callable[[], bool], within_s: float = 20) -> None:
@@ -143,13 +160,21 @@ def until(holds: Callable[[], bool], within_s: float = 20) -> None:
 
 
 @contextmanager
-def own_cluster(folder: Path, *, replicas: bool = False) -> Iterator[OwnCluster]:
-    """Three primaries, each with a replica where asked for, with their data in `folder`."""
+def own_node(folder: Path) -> Iterator[ClusterNode]:
+    """One that knows no others, and has no slots yet."""
+    node = ClusterNode(folder, tuple(free_ports(2)))
+    try:
+        node.start()
+        yield node
+    finally:
+        node.kill()
+
+
+@contextmanager
+def own_cluster(folder: Path) -> Iterator[OwnCluster]:
+    """Three primaries with a replica each, and their data in `folder`."""
     with ExitStack() as ending:
-        nodes = [ClusterNode(folder / str(number), tuple(free_ports(2))) for number in range(6 if replicas else 3)]
-        for node in nodes:
-            ending.callback(node.kill)
-            node.start()
-        cluster = OwnCluster(nodes[:3], nodes[3:])
+        nodes = [ending.enter_context(own_node(folder / str(number))) for number in range(6)]
+        cluster = OwnCluster(nodes)
         cluster.form()
         yield cluster

@@ -16,6 +16,8 @@ from streams.records import NewerState, refuse_newer
 from streams.settings import Settings
 from streams.store import PartitionState, StoreError, StoreUnavailable
 from streams.store.errors import Trouble
+from streams.store.lines import Primary
+from streams.store.nodes import SLOTS
 from streams.store.redis import RedisStore
 
 ANSWER_S = 5.0
@@ -27,15 +29,14 @@ async def diagnose_redis(settings: Settings, sources: Sources, wall_ms: Callable
     """``sources``: the source topics, as far as they can be seen."""
     place = settings.redis_place
     store = RedisStore(settings.redis.get_secret_value(), settings.group, timeout_s=ANSWER_S)
-    client: Redis = Redis.from_url(
-        settings.redis.get_secret_value(), socket_connect_timeout=ANSWER_S, socket_timeout=ANSWER_S
-    )
     try:
         rights = await _rights(store, settings)
         if rights.what == "Redis":
             return [rights]
-        found = [*await _server(client, place), rights, await _clock(client, wall_ms)]
-        return [*found, *await _stored(store, settings, sources)]
+        servers, clocks = await _servers(await store.primaries(), place, wall_ms)
+        return [*servers, rights, *clocks, *await _stored(store, settings, sources)]
+    except StoreUnavailable as error:
+        return [_away(place, error.detail)]
     except AuthenticationError as error:
         return [
             wrong("Redis", f"{place} does not let us in: {error}", "see user and password in SEGMENTS_REDIS")
@@ -43,8 +44,39 @@ async def diagnose_redis(settings: Settings, sources: Sources, wall_ms: Callable
     except (RedisError, OSError) as error:
         return [_away(place, str(error))]
     finally:
-        await client.aclose()
         await store.close()
+
+
+async def _servers(
+    primaries: list[Primary], place: str, wall_ms: Callable[[], int]
+) -> tuple[list[Diagnosis], list[Diagnosis]]:
+    """What is to be said of the one server, or of each primary of a cluster: first all but the clocks."""
+    found, clocks = [*_slots(primaries)], []
+    for primary in primaries:
+        client: Redis = Redis.from_url(primary.url, socket_connect_timeout=ANSWER_S, socket_timeout=ANSWER_S)
+        async with client:
+            its = await _server(client, str(primary.place or place))
+            clock = await _clock(client, wall_ms)
+        found += [_of(primary, each) for each in its]
+        clocks.append(_of(primary, clock))
+    return found, clocks
+
+
+def _of(primary: Primary, diagnosis: Diagnosis) -> Diagnosis:
+    if primary.place is None:
+        return diagnosis
+    return replace(diagnosis, what=f"{diagnosis.what} ({primary.place})")
+
+
+def _slots(primaries: list[Primary]) -> Iterator[Diagnosis]:
+    if primaries[0].place is None:
+        return
+    missing = SLOTS - sum(primary.slots for primary in primaries)
+    if missing:
+        says = f"{missing:,} of {SLOTS:,} slots have no node: partitions that are in them stand still"
+        yield wrong("Redis Cluster", says, "bring back the nodes that have them, or give them to others")
+    else:
+        yield ok("Redis Cluster", f"{len(primaries)} primaries have all {SLOTS:,} slots")
 
 
 def _away(place: str, why: str) -> Diagnosis:
@@ -107,9 +139,6 @@ def _keeping(info: dict[str, Any], settings: dict[Any, Any]) -> Iterator[Diagnos
         yield wrong(
             "Redis role", "it is a replica, which takes no writes", "set SEGMENTS_REDIS to the primary"
         )
-    if info.get("cluster_enabled"):
-        says = "Redis Cluster: a worker keeps to one node, and fails where another has a partition's keys"
-        yield warning("Redis role", says, "use one primary, with replicas")
 
 
 def _disk(info: dict[str, Any], settings: dict[Any, Any]) -> Diagnosis:

@@ -10,6 +10,7 @@ caller to try again: while keys are in two places, no script can work on all of 
 """
 
 import asyncio
+from collections import Counter
 from itertools import count
 from typing import Any
 
@@ -62,9 +63,13 @@ class Cluster:
                 raise _at(node, error) from error
         raise StoreUnavailable(Trouble.CLUSTER, f"its nodes do not agree on who has slot {slot}")
 
-    async def primaries(self) -> dict[Address, str]:
-        """All that have slots, each with a hash tag whose slot it has."""
+    async def shares(self) -> Counter[Address]:
+        """How many slots each primary has that has any."""
         await self._read_once()
+        return Counter(self._owners.values())
+
+    def tags(self) -> dict[Address, str]:
+        """Of each of them a hash tag whose slot it has."""
         left = set(self._owners.values())
         found: dict[Address, str] = {}
         for tag in map(str, count()):

@@ -9,7 +9,7 @@ from redis.exceptions import MovedError, ResponseError
 from streams.store.cluster import Cluster
 from streams.store.errors import StoreUnavailable, Trouble
 from streams.store.line import Line
-from streams.store.nodes import Address
+from streams.store.nodes import SLOTS, Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Primary:
     """None: there is no cluster."""
     tag: str | None = None
     """A hash tag whose slot it has."""
+    slots: int = SLOTS
 
 
 class Lines:
@@ -58,9 +59,12 @@ class Lines:
         cluster = self._cluster
         if cluster is None:
             return [Primary(self._first, self._url)]
-        found = await cluster.primaries()
-        in_order = sorted(found, key=lambda node: (node.host, node.port))
-        return [Primary(cluster.line(node), node.put_into(self._url), node, found[node]) for node in in_order]
+        shares = await cluster.shares()
+        tags = cluster.tags()
+        return [
+            Primary(cluster.line(node), node.put_into(self._url), node, tags[node], shares[node])
+            for node in sorted(shares, key=lambda node: (node.host, node.port))
+        ]
 
     async def close(self) -> None:
         """Ends all connections; whoever still waits is told so."""

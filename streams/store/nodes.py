@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from redis.crc import key_slot
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
+SLOTS = REDIS_CLUSTER_HASH_SLOTS
 _SCRIPTS = ("EVALSHA", "EVAL")
 _UNTOLD = "?"
 """What a node says in place of a name that it does not know (cluster-preferred-endpoint-type hostname)."""

@@ -100,6 +100,8 @@ class Installation:
     partitions: int = 4
     clock: str = "events"
     segments: Path = SEGMENTS
+    clustered: bool = False
+    """`redis_url` leads to a node of a Redis Cluster."""
     workers: list[WorkerProcess] = field(default_factory=list, init=False)
 
     @property
@@ -173,10 +175,14 @@ class Installation:
             await consumer.seek_to_beginning(*places)
             yield consumer, places
 
+    def redis_client(self) -> "redis.Redis | redis.RedisCluster":
+        """Looks at what is stored, past the product."""
+        return (redis.RedisCluster if self.clustered else redis.Redis).from_url(self.redis_url)
+
     def stored_offsets(self) -> dict[str, dict[int, int]]:
         """Topic -> partition -> the offset up to which its records are part of the state."""
         found: dict[str, dict[int, int]] = {topic: {} for topic in self.topics.sources}
-        with redis.Redis.from_url(self.redis_url) as client:
+        with self.redis_client() as client:
             for number in range(self.partitions):
                 for topic, offset in client.hgetall(PartitionKeys.of(self.name, number).offsets).items():
                     found[topic.decode()][number] = int(offset)
@@ -225,7 +231,7 @@ class Installation:
 
     def members(self) -> dict[str, set[str]]:
         """The members of each segment, as Redis has them."""
-        with redis.Redis.from_url(self.redis_url) as client:
+        with self.redis_client() as client:
             return {
                 segment.key: {
                     contact.decode()

@@ -1,8 +1,11 @@
 """What the doctor finds wrong with Redis, and with what a login may do, on real servers."""
 
+from pathlib import Path
+
 import pytest
 import redis
 
+from tests.redis_cluster import OwnCluster, own_node, until
 from tests.servers import OwnRedis
 from tests.streams.diagnostics.conftest import Examined
 
@@ -78,3 +81,32 @@ async def test_a_user_without_rights_is_told_which(
 async def test_definitions_that_are_wrong_are_told(its: Examined) -> None:
     (its.folder / "more.yaml").write_text("segments: [{key: x, when: {dd: y}}]\n")
     assert (await its.examined())["definitions"].grade == "wrong"
+
+
+async def test_each_primary_of_a_cluster_is_looked_at(sound: Examined, redis_cluster: OwnCluster) -> None:
+    sound.redis_url = redis_cluster.url
+    examined = await sound.examined()
+    assert examined["Redis Cluster"].found == "3 primaries have all 16,384 slots"
+    assert {examined[what].grade for what in ("Redis rights", "state")} == {"ok"}
+    for node in redis_cluster.primaries:
+        for what in ("Redis", "Redis memory", "Redis on disk", "Redis' clock"):
+            assert examined[f"{what} (127.0.0.1:{node.port})"].grade == "ok"
+    node = redis_cluster.primaries[2]
+    node.tell("CONFIG", "SET", "appendonly", "no")
+    try:
+        examined = await sound.examined()
+    finally:
+        node.tell("CONFIG", "SET", "appendonly", "yes")
+    assert examined[f"Redis on disk (127.0.0.1:{node.port})"].grade == "wrong"
+    assert [what for what in examined if what.startswith("Redis") and examined[what].grade == "wrong"] == [
+        f"Redis on disk (127.0.0.1:{node.port})"
+    ]
+
+
+async def test_slots_without_a_node_are_wrong(sound: Examined, tmp_path: Path) -> None:
+    with own_node(tmp_path / "node") as node:
+        node.tell("CLUSTER", "ADDSLOTSRANGE", 0, 16_373)
+        until(lambda: "cluster_state:ok" in node.tell_raw("CLUSTER", "INFO"))
+        sound.redis_url = node.url
+        found = (await sound.examined())["Redis Cluster"]
+    assert (found.grade, found.found.split(":")[0]) == ("wrong", "10 of 16,384 slots have no node")
