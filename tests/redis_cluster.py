@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+from redis.crc import key_slot
 
 from streams.local import redis_server
 from streams.local.ports import HOST, free_ports
 from streams.local.processes import GuardedServer
+from streams.store.nodes import SLOTS
 from tests.servers import OwnServer
 
 NODE_TIMEOUT_MS = 1000
@@ -117,19 +118,6 @@ class OwnCluster:
         with self.moving(partition, to):
             pass
 
-    def form(self) -> None:
-        half = len(self.nodes) // 2
-        for number, node in enumerate(self.nodes[:half]):
-            node.tell("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-            last = _first_slot(number + 1, half) - 1
-            node.tell("CLUSTER", "ADDSLOTSRANGE", _first_slot(number, half), last)
-        for node in self.nodes[1:]:
-            node.tell("CLUSTER", "MEET", HOST, *self.nodes[0].ports)
-        until(lambda: all(self._knows_all(node) for node in self.nodes))
-        for primary, replica in zip(self.nodes, self.nodes[half:], strict=False):
-            replica.tell("CLUSTER", "REPLICATE", primary.node_id)
-        self.mend()
-
     def mend(self) -> None:
         """Returns when all nodes are back, agree, and every primary has its replica."""
         for node in self.nodes:
@@ -140,16 +128,34 @@ class OwnCluster:
     def _is_whole(self) -> bool:
         roles = [node.tell("ROLE") for node in self.nodes]
         linked = {role[2] for role in roles if role[0] == "slave" and role[3] == "connected"}
-        return len(linked) == len(self.nodes) // 2 and all(self._knows_all(node) for node in self.nodes)
-
-    def _knows_all(self, node: ClusterNode) -> bool:
-        told = node.tell_raw("CLUSTER", "INFO").splitlines()
-        agreed = ("cluster_state:ok", "cluster_slots_fail:0", "cluster_slots_pfail:0")
-        return {f"cluster_known_nodes:{len(self.nodes)}", *agreed} <= set(told)
+        return len(linked) == len(self.nodes) // 2 and all(_knows(node, self.nodes) for node in self.nodes)
 
 
-def _first_slot(number: int, count: int) -> int:
-    return REDIS_CLUSTER_HASH_SLOTS * number // count
+def form(nodes: list[ClusterNode]) -> None:
+    """Makes nodes that know no others a cluster in which they have as many slots each."""
+    for number, node in enumerate(nodes):
+        first, after = (SLOTS * at // len(nodes) for at in (number, number + 1))
+        node.tell("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        node.tell("CLUSTER", "ADDSLOTSRANGE", first, after - 1)
+    for node in nodes[1:]:
+        node.tell("CLUSTER", "MEET", HOST, *nodes[0].ports)
+    until(lambda: all(_knows(node, nodes) for node in nodes))
+
+
+def _join(primaries: list[ClusterNode], replicas: list[ClusterNode]) -> None:
+    for node in replicas:
+        node.tell("CLUSTER", "MEET", HOST, *primaries[0].ports)
+    nodes = [*primaries, *replicas]
+    until(lambda: all(_knows(node, nodes) for node in nodes))
+    for primary, replica in zip(primaries, replicas, strict=True):
+        replica.tell("CLUSTER", "REPLICATE", primary.node_id)
+
+
+def _knows(node: ClusterNode, nodes: list[ClusterNode]) -> bool:
+    """It knows all of them, and that all slots are served."""
+    told = node.tell_raw("CLUSTER", "INFO").splitlines()
+    agreed = ("cluster_state:ok", f"cluster_slots_ok:{SLOTS}")
+    return {f"cluster_known_nodes:{len(nodes)}", *agreed} <= set(told)
 
 
 def until(holds: Callable[[], bool], within_s: float = 20) -> None:
@@ -175,6 +181,8 @@ def own_cluster(folder: Path) -> Iterator[OwnCluster]:
     """Three primaries with a replica each, and their data in `folder`."""
     with ExitStack() as ending:
         nodes = [ending.enter_context(own_node(folder / str(number))) for number in range(6)]
+        form(nodes[:3])
+        _join(nodes[:3], nodes[3:])
         cluster = OwnCluster(nodes)
-        cluster.form()
+        cluster.mend()
         yield cluster

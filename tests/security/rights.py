@@ -33,6 +33,12 @@ def redis_rules(group: str) -> list[str]:
     return str(line).replace("livesegments", group).split()
 
 
+def redis_cluster_rules(group: str) -> list[str]:
+    """The same in a Redis Cluster."""
+    (rule,) = re.findall(r"In a Redis Cluster every user .+ also needs `(\+\S+)`", PAGE)
+    return [*redis_rules(group), str(rule)]
+
+
 def watching_rules(group: str) -> list[str]:
     """The same of the user who only watches the lag."""
     (line,) = re.findall(r"^ACL SETUSER watcher on >\S+ (.+)$", PAGE, re.MULTILINE)

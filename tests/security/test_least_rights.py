@@ -7,6 +7,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ from streams.store.redis import RedisStore
 from streams.topics import TopicNames, TopicsUnusable, ensure
 from tests.integration.history import history
 from tests.integration.installation import Installation, WorkerProcess, assert_came_true, outcome
-from tests.security.conftest import SecuredRedis, connection, login
-from tests.security.rights import kafka_rights, redis_rules, watching_rules
+from tests.redis_cluster import form, own_node
+from tests.security.conftest import REDIS_PASSWORD, SecuredRedis, connection, login
+from tests.security.rights import kafka_rights, redis_cluster_rules, redis_rules, watching_rules
 from tests.security.secured_kafka import Right, SecuredKafka
+from tests.security.tls_in_front import tls_in_front
 from tests.streams.cli.running import command
 
 pytestmark = pytest.mark.integration
@@ -262,6 +265,37 @@ async def test_redis_that_another_authority_signed_for_is_not_trusted(
         with pytest.raises(StoreDenied, match=r"its certificate cannot be trusted .*ssl_ca_certs"):
             await store.open(2)
     finally:
+        await store.close()
+
+
+async def test_a_cluster_needs_one_right_more_and_login_and_tls_hold_for_each_node(
+    secured_redis: SecuredRedis, unique: str, tmp_path: Path
+) -> None:
+    authority = secured_redis.authority
+    context = authority.server_context(authority.issue("redis-nodes"))
+    with ExitStack() as ending:
+        nodes = [ending.enter_context(own_node(tmp_path / name)) for name in ("one", "two")]
+        ports = [ending.enter_context(tls_in_front(node.port, context)) for node in nodes]
+        for node, port in zip(nodes, ports, strict=True):
+            node.tell("CONFIG", "SET", "cluster-announce-bus-port", node.ports[1])
+            node.tell("CONFIG", "SET", "cluster-announce-port", port)
+        form(nodes)
+        url = secured_redis.url(unique).replace(f":{secured_redis.port}/", f":{ports[1]}/")
+        for node in nodes:
+            node.tell("ACL", "SETUSER", unique, "on", f">{REDIS_PASSWORD}", *redis_cluster_rules(unique))
+        store = RedisStore(url, unique)
+        assert await store.open(8) == []
+        await asyncio.gather(*map(store.take, range(8)))
+        assert {str(each.place) for each in await store.primaries()} == {
+            f"127.0.0.1:{port}" for port in ports
+        }
+        await store.close()
+        assert min(node.tell("DBSIZE") for node in nodes) > 0
+        for node in nodes:
+            node.tell("ACL", "SETUSER", unique, "-cluster")
+        store = RedisStore(url, unique)
+        with pytest.raises(StoreDenied, match=r"'cluster\|slots' command.*docs/how-to/secure.md"):
+            await store.open(8)
         await store.close()
 
 
