@@ -171,6 +171,18 @@ def _knows(node: ClusterNode, nodes: list[ClusterNode]) -> bool:
     return {f"cluster_known_nodes:{len(nodes)}", *agreed} <= set(told)
 
 
+@contextmanager
+def cut_off(replica: ClusterNode, primary: ClusterNode) -> Iterator[None]:
+    """Within the block the replica is told nothing more of what its primary takes, and would take over as it is."""
+    replica.tell("CONFIG", "SET", "masterauth", "not the one")
+    primary.tell("CLIENT", "KILL", "TYPE", "replica")
+    until(lambda: replica.tell("ROLE")[3] != "connected")
+    try:
+        yield
+    finally:
+        replica.tell("CONFIG", "SET", "masterauth", "")
+
+
 def until(holds: Callable[[], bool], within_s: float = 20) -> None:
     end = time.monotonic() + within_s
     while not holds():
