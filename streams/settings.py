@@ -108,8 +108,8 @@ class Settings(BaseModel):
     kafka_key_file: File = Field(None, description="PEM file of its key, where it is not in the same file")
     redis: Annotated[SecretStr, BeforeValidator(values.redis_url)] = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
-        description="Redis, `redis://[user:password@]host:port/database`; `rediss://` for TLS, with "
-        "`?ssl_ca_certs=FILE` where its authority is not one of the system's",
+        description="Redis, or any node of a Redis Cluster, `redis://[user:password@]host:port/database`; `rediss://` "
+        "for TLS, with `?ssl_ca_certs=FILE` where its authority is not one of the system's",
     )
     definitions: Path = Field(Path("segments"), description="Directory of the segment definitions")
     group: Annotated[str, BeforeValidator(values.name(200))] = Field(

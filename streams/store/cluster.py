@@ -82,10 +82,14 @@ class Cluster:
         raise AssertionError
 
     def line(self, node: Address) -> Line:
+        """Raises StoreUnavailable where there cannot be one."""
         if node not in self._lines:
             if self._closed:
                 raise StoreUnavailable(Trouble.CONNECTION, "the store is closed")
-            self._lines[node] = Line(node.put_into(self._url), self._timeout_s)
+            try:
+                self._lines[node] = Line(node.put_into(self._url), self._timeout_s)
+            except ValueError as error:  # would tell that a command cannot be spelled
+                raise StoreUnavailable(Trouble.ERROR, f"no node can be at {node}: {error}") from error
         return self._lines[node]
 
     async def close(self) -> None:
@@ -139,6 +143,7 @@ class Cluster:
         finally:
             for task in asked:
                 task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)  # what the others said is heard, and dropped
 
     async def _told_by(self, node: Address) -> dict[int, Address]:
         try:

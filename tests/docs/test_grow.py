@@ -2,10 +2,13 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
+from streams.store.keys import PartitionKeys
+from streams.store.nodes import SLOTS, slot_of
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs/how-to/grow.md").read_text(encoding="utf-8")
@@ -83,3 +86,17 @@ def test_two_workers_do_what_their_costs_say() -> None:
     assert [one, two] == costs
     assert times == pytest.approx(2 * one / two, abs=0.01)
     assert one == pytest.approx(W * 1e6)
+
+
+def test_how_partitions_fall_on_the_nodes_of_a_cluster_is_counted() -> None:
+    rows = [numbers(row) for row in re.findall(r"^\| \d+ \| \d+ \| \d+ \| [\d.]+ \|$", PAGE, re.MULTILINE)]
+    assert len(rows) == 3
+    for partitions, nodes, busiest, thread in rows:
+        tags = [PartitionKeys.of("g", number).state for number in range(int(partitions))]
+        # Node n has the slots from n / nodes of all to the next one's.
+        on = Counter(
+            next(n for n in range(int(nodes)) if slot_of(("GET", tag)) < SLOTS * (n + 1) // int(nodes))
+            for tag in tags
+        )
+        assert max(on.values()) == busiest
+        assert round(1e6 * R * busiest / partitions, 2) == thread
