@@ -65,6 +65,13 @@ class ClusterNode(OwnServer):
             client.response_callbacks.clear()
             return client.execute_command(*command)
 
+    def has(self, slot: int) -> bool:
+        """Whether it says so itself."""
+        return any(
+            first <= slot <= last and primary[1] == self.port
+            for first, last, primary, *_ in self.tell_raw("CLUSTER", "SLOTS")
+        )
+
     @property
     def node_id(self) -> str:
         return str(self.tell("CLUSTER", "MYID"))
@@ -89,12 +96,7 @@ class OwnCluster:
     def holder(self, partition: int) -> ClusterNode:
         """The primary that has a partition's slot, and knows it."""
         slot = key_slot(str(partition).encode())
-        return next(
-            node
-            for node in self.primaries
-            for first, last, primary, *_ in node.tell_raw("CLUSTER", "SLOTS")
-            if first <= slot <= last and primary[1] == node.port
-        )
+        return next(node for node in self.primaries if node.has(slot))
 
     @contextmanager
     def moving(self, partition: int, to: ClusterNode) -> Iterator[None]:
@@ -120,16 +122,14 @@ class OwnCluster:
 
     def move_at_once(self, partition: int, to: ClusterNode) -> None:
         """The same as one step, where the servers can (Valkey from 9 on); returns when it is done."""
-        slot = key_slot(str(partition).encode())
+        slot, source = key_slot(str(partition).encode()), self.holder(partition)
         try:
-            self.holder(partition).tell(
-                "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", to.node_id
-            )
+            source.tell("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", to.node_id)
         except redis.ResponseError as error:
             if "unknown subcommand" not in str(error):
                 raise
             self.move(partition, to)
-        until(lambda: self.holder(partition) is to)
+        until(lambda: to.has(slot) and not source.has(slot))
 
     def mend(self) -> None:
         """Returns when all nodes are back, agree, and every primary has its replica."""
