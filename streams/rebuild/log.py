@@ -1,9 +1,9 @@
 """Reads topic partitions from their beginning to the end that they have when it begins."""
 
-import dataclasses
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -13,6 +13,7 @@ from faust.types import TP
 from streams.clock import Clock
 from streams.connections import KafkaConnection
 from streams.errors import RetryLater
+from streams.fetched import FetchedRecord, fetched
 from streams.fetching import Batch
 from streams.inbox import Inbox
 from streams.outbox import Place
@@ -26,7 +27,7 @@ MOST_RECORDS = 4000
 """How many records are in hand at once, of each partition that is read."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Extent:
     """From where to where a topic partition holds records."""
 
@@ -60,12 +61,12 @@ class Log:
     async def fetch(self, places: Sequence[Place]) -> dict[Place, list[ConsumerRecord]]:
         """What comes next of some of them. Raises RetryLater where nothing comes though there is more."""
         found: dict[Place, list[ConsumerRecord]] = {}
-        fetched = await self._consumer.getmany(
+        came = await self._consumer.getmany(
             *(TopicPartition(*place) for place in places), timeout_ms=500, max_records=MOST_RECORDS
         )
         for place in places:
             partition, extent = TopicPartition(*place), self.extents[place]
-            records = fetched.get(partition, [])
+            records = came.get(partition, [])
             # The position passes what transactions left behind too, of which no record tells.
             position = await self._consumer.position(partition)
             if position > self._at[place]:
@@ -165,11 +166,11 @@ async def take_again(
         found = await log.fetch([(topic, lane.partition) for topic in wanted])
         for (topic, number), records in found.items():
             start, handed[topic] = handed[topic], records[-1].offset + 1
-            known = [_blank(r) if was_future(topic, r.offset) else r for r in records]
+            known = [_blank(r) if was_future(topic, r.offset) else fetched(None, r) for r in records]
             inbox.put(Batch(TP(topic, number), 0, start, handed[topic], known, read))
         note_read()
 
 
-def _blank(record: ConsumerRecord) -> ConsumerRecord:
+def _blank(record: ConsumerRecord) -> FetchedRecord:
     """In place of a record that was received too far in the future then, and would not be now: nothing but a place."""
-    return dataclasses.replace(record, value=None, headers=(), timestamp=-1)
+    return FetchedRecord(record.offset, -1, record.key, None, (), 0)
