@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from aiokafka import ConsumerRecord
-
 from streams.errors import StreamsError
+from streams.fetched import FetchedRecord
 from streams.logs import set_up_logs
 from streams.outbox import Output
 from streams.progress import Progress
@@ -25,18 +24,19 @@ from streams.worker import work
 class FileLane:
     """Keeps one line a record; what it has kept says where to go on."""
 
-    def __init__(self, path: Path, publisher: KafkaPublisher, out: str) -> None:
+    def __init__(self, partition: int, folder: Path, publisher: KafkaPublisher, out: str) -> None:
         self.next_wake_ms: int | None = None
         self.trouble: Exception | None = None
         self.has_work = False
-        self._path, self._publisher, self._out = path, publisher, out
+        self._partition, self._path = partition, folder / f"{partition}"
+        self._publisher, self._out = publisher, out
 
     async def start(self) -> dict[str, int]:
         kept = taken(self._path)
         self._path.write_text("".join(f"{topic} {offset} {value}\n" for topic, offset, value in kept))
         return {topic: offset + 1 for topic, offset, _ in kept}
 
-    async def handle(self, records: Mapping[str, Sequence[ConsumerRecord]]) -> None:
+    async def handle(self, records: Mapping[str, Sequence[FetchedRecord]]) -> None:
         lines = [
             f"{topic} {record.offset} {(record.value or b'').decode()}\n"
             for topic, of_topic in records.items()
@@ -47,7 +47,7 @@ class FileLane:
             file.write("".join(lines))
         await self._publisher.publish(
             [
-                Output(self._out, record.partition, None, record.value, [])
+                Output(self._out, self._partition, None, record.value, [])
                 for of_topic in records.values()
                 for record in of_topic
             ]
@@ -74,7 +74,7 @@ async def main() -> None:
 
     @asynccontextmanager
     async def open_lanes(partitions: int, publisher: KafkaPublisher) -> AsyncIterator[Callable[[int], Lane]]:
-        yield lambda number: FileLane(folder / f"{number}", publisher, settings.transitions_topic)
+        yield lambda number: FileLane(number, folder, publisher, settings.transitions_topic)
 
     await work(settings, open_lanes, Progress(), patience_s=float(os.environ.get("PATIENCE_S", "60")))
 
