@@ -51,15 +51,20 @@ def _bytewax_recovery(folder: Path) -> list[str]:
     return [str(python_of("bytewax")), "-m", "bytewax.recovery", str(folder / "recovery"), "1"]
 
 
-def _kafka_streams(_: Path) -> list[str]:
-    return ["java", HEAP, "-cp", jars_of("kafka_streams"), "peer.Main"]
+def _kept_to(folder: Path) -> list[str]:
+    """So that what Java unpacks goes with the run, and not into the machine's temporary folder."""
+    return [f"-Djava.io.tmpdir={folder}", "-XX:-UsePerfData"]
 
 
-def _flink(_: Path) -> list[str]:
+def _kafka_streams(folder: Path) -> list[str]:
+    return ["java", HEAP, *_kept_to(folder), "-cp", jars_of("kafka_streams"), "peer.Main"]
+
+
+def _flink(folder: Path) -> list[str]:
     # What it opens of Java's own packages with its start scripts.
     opened = ("java.util", "java.lang", "java.time", "java.nio")
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in opened]
-    return ["java", HEAP, *opens, "-cp", jars_of("flink"), "peer.Main"]
+    return ["java", HEAP, *_kept_to(folder), *opens, "-cp", jars_of("flink"), "peer.Main"]
 
 
 AT_LEAST_ONCE = {"PEER_GUARANTEE": "at-least-once"}
