@@ -212,6 +212,15 @@ class Installation:
             assert time.monotonic() < until, f"no progress:\n{self.workers[-1].said()}"
             await asyncio.sleep(0.01)
 
+    async def until_all_began(self, timeout_s: float = 60) -> None:
+        """Returns when events of every partition are part of the state."""
+        until = time.monotonic() + timeout_s
+        while (
+            sum(offset > 0 for offset in self.stored_offsets()[self.topics.events].values()) < self.partitions
+        ):
+            assert time.monotonic() < until, f"no progress:\n{self.workers[-1].said()}"
+            await asyncio.sleep(0.05)
+
     async def states(self) -> list[PartitionState]:
         """What is stored of each partition, looked at without taking it."""
         store = RedisStore(self.redis_url, self.name)
