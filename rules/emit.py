@@ -1,12 +1,18 @@
 """Writes the source of one generated function."""
 
+import builtins
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from types import CodeType, FunctionType
 from typing import Any
 
 from rules.verdict import ALWAYS, NEVER
 
 Function = Callable[..., Any]
+
+MOST_SHAPES = 4096
+"""How many different sources are kept compiled."""
 
 
 class Emitter:
@@ -20,7 +26,7 @@ class Emitter:
     def __init__(self, parameters: str = "features, now, contact") -> None:
         self._parameters = parameters
         self._lines: list[str] = []
-        self._constants: dict[str, Any] = {"ALWAYS": ALWAYS, "NEVER": NEVER}
+        self._constants: dict[str, Any] = {}
         self._features: dict[int, str] = {}
         self._variables = 0
         self._margin = ""
@@ -41,7 +47,7 @@ class Emitter:
 
     def feature(self, number: int) -> str:
         """The name of a feature's state, None where the contact has none; it is looked up once in the function."""
-        return self._features.setdefault(number, f"f{number}")
+        return self._features.setdefault(number, f"f{len(self._features)}")
 
     def variable(self) -> str:
         """A name that no other statement uses."""
@@ -54,11 +60,45 @@ class Emitter:
         self._constants[name] = value
         return name
 
+    def number(self, value: int) -> str:
+        """A whole number in which segments that are alike otherwise differ, such as a length of time."""
+        return str(value)
+
     def function(self, result: str) -> Function:
         """The function whose body was written and that returns ``result``."""
-        reads = [f"{name} = features.get({number})" for number, name in self._features.items()]
-        body = "".join(f"\n    {line}" for line in [*reads, *self._lines, f"return {result}"])
-        scope = dict(self._constants)
-        exec(f"def judge({self._parameters}):{body}", scope)  # noqa: S102 - only our own names and integers
-        judge: Function = scope["judge"]
-        return judge
+        code = _compiled(f"def judge({self._parameters}):{self._body(result)}")
+        return FunctionType(code, _SCOPE | self._constants)
+
+    def _body(self, result: str) -> str:
+        reads = [f"{name} = features.get({self.number(number)})" for number, name in self._features.items()]
+        return "".join(f"\n    {line}" for line in [*reads, *self._lines, f"return {result}"])
+
+
+class SharingEmitter(Emitter):
+    """Writes a function that has its code in common with all functions of the same shape.
+
+    Constants and numbers are values of parameters. So a thousand segments have a few dozen pieces of code, which are
+    compiled once and stay in the processor's caches.
+    """
+
+    def number(self, value: int) -> str:
+        return self.constant(value)
+
+    def function(self, result: str) -> Function:
+        body = self._body(result)  # adds constants
+        parameters = ", ".join([self._parameters, *self._constants])
+        code = _shared(f"def judge({parameters}):{body}")
+        return FunctionType(code, _SCOPE, argdefs=tuple(self._constants.values()))
+
+
+_SCOPE: dict[str, Any] = {"ALWAYS": ALWAYS, "NEVER": NEVER, "__builtins__": builtins}
+
+
+def _compiled(source: str) -> CodeType:
+    scope: dict[str, Any] = {}
+    exec(source, scope)  # noqa: S102 - only our own names and integers
+    code: CodeType = scope["judge"].__code__
+    return code
+
+
+_shared = lru_cache(MOST_SHAPES)(_compiled)

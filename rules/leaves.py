@@ -73,7 +73,7 @@ class RollingCount(Leaf):
         return lambda contact, now_ms: in_window(contact.features.get(number, ()), now_ms, self._within_ms)
 
     def emit_observed(self, to: Emitter, number: int) -> str:
-        return f"{to.constant(in_window)}({to.feature(number)} or (), now_ms, {self._within_ms})"
+        return f"{to.constant(in_window)}({to.feature(number)} or (), now_ms, {to.number(self._within_ms)})"
 
     def loses(self, number: int) -> Loses:
         return lambda contact, now_ms: leaves_ms(contact.features.get(number, ()), now_ms, self._within_ms)
@@ -82,7 +82,7 @@ class RollingCount(Leaf):
 def emit_rolling_count(to: Emitter, times: str, within_ms: int, test: CountTest) -> str:
     """Writes the code of ``low <= number of times in the window <= high``, and returns the variable of its verdict.
     ``times``: the variable of the newest times, ascending, or None."""
-    out, ends = to.variable(), within_ms + SHIFT_MS
+    out, ends = to.variable(), to.number(within_ms + SHIFT_MS)
     if test.low:
         # True until the low-th newest leaves the window.
         to.line(f"{out} = NEVER")
@@ -182,7 +182,7 @@ class EventProperty(ValueLeaf):
             if self._within_ms is not None:
                 # The latest event of the window is the latest of all, until it leaves the window.
                 leaves = to.variable()
-                to.line(f"{leaves} = {kept}[0] + {self._within_ms + SHIFT_MS}")
+                to.line(f"{leaves} = {kept}[0] + {to.number(self._within_ms + SHIFT_MS)}")
                 to.line(f"{out} = min({out}, {leaves}) if {leaves} > now else NEVER")
         return out
 
@@ -204,7 +204,7 @@ class KnownFor(Leaf):
 
     def emit(self, to: Emitter, number: int) -> str:  # noqa: ARG002 - no feature
         out = to.variable()
-        to.line(f"{out} = contact.first_received_ms + {self._known_for_ms + SHIFT_MS}")
+        to.line(f"{out} = contact.first_received_ms + {to.number(self._known_for_ms + SHIFT_MS)}")
         to.line(f"{out} = ALWAYS if now >= {out} else -{out}")
         return out
 
@@ -227,7 +227,7 @@ class SampleTest(Leaf):
 
     def emit(self, to: Emitter, number: int) -> str:  # noqa: ARG002 - no feature
         out, place, seed = to.variable(), to.constant(bucket), to.constant(self._seed)
-        to.line(f"{out} = ALWAYS if {place}({seed}, contact.id) < {self._below} else NEVER")
+        to.line(f"{out} = ALWAYS if {place}({seed}, contact.id) < {to.number(self._below)} else NEVER")
         return out
 
     def observer(self, number: int) -> Observe:  # noqa: ARG002 - no feature
@@ -247,7 +247,7 @@ class MembershipTest(Leaf):
 
     def emit(self, to: Emitter, number: int) -> str:
         out, member, other = to.variable(), *(("ALWAYS", "NEVER") if self._wanted else ("NEVER", "ALWAYS"))
-        to.line(f"{out} = contact.memberships.get({number})")
+        to.line(f"{out} = contact.memberships.get({to.number(number)})")
         to.line(f"{out} = {member} if {out} is not None and {out}.sequence & 1 else {other}")
         return out
 

@@ -1,0 +1,73 @@
+"""Generated functions: those of the same shape have one code, and each its own names and numbers."""
+
+from rules.catalog import Blueprint
+from rules.contact import Contact
+from rules.definitions import Definitions
+from rules.event import Event
+from rules.panel import MOST_IN_ONE, Panel
+from rules.program import Judge, Program
+from rules.segment import Segment
+from rules.verdict import SHIFT_MS
+
+DAY_MS = 86_400_000
+
+
+def _programs(*conditions: dict[str, object]) -> tuple[Program, ...]:
+    segments = [
+        Segment.model_validate({"key": f"s{number:03}", "when": condition})
+        for number, condition in enumerate(conditions)
+    ]
+    return Blueprint(Definitions(tuple(segments))).catalog().programs
+
+
+def _code(judge: object) -> object:
+    return getattr(judge, "__code__")  # noqa: B009 - not every callable has one
+
+
+def _holds(judge: Judge, contact: Contact, days: int) -> bool:
+    return judge(contact.features, days * DAY_MS + SHIFT_MS, contact) > 0
+
+
+def test_segments_that_differ_in_names_and_times_alone_share_their_code() -> None:
+    week, month = _programs({"did": "Signed Up", "within": "7d"}, {"did": "Paid", "within": "30d"})
+    assert _code(week.judge) is _code(month.judge)
+    assert _code(week.tell) is _code(month.tell)
+    contact = Contact(id="c", now_ms=0, first_received_ms=0)
+    contact.features[week.leaves[0].number] = [0]
+    assert [_holds(week.judge, contact, days) for days in (6, 7)] == [True, False]
+    assert not _holds(month.judge, contact, 6)
+    contact.features[month.leaves[0].number] = [0]
+    assert [_holds(month.judge, contact, days) for days in (7, 29, 30)] == [True, True, False]
+    assert [observed for _, observed, _ in month.evidence(contact, 8 * DAY_MS)] == [1]
+    assert [(text, holds) for text, _, holds in week.evidence(contact, 8 * DAY_MS)] == [
+        (week.leaves[0].text, False)
+    ]
+
+
+def test_many_segments_of_one_event_are_judged_as_few_are() -> None:
+    conditions: list[dict[str, object]] = [
+        {"did": "Bought", "within": f"{days}d", "at_least": 1 + days % 3}
+        if days % 2
+        else {"all": [{"did": "Bought"}, {"did_not": "Bought", "within": f"{days}d"}]}
+        for days in range(1, MOST_IN_ONE + 30)
+    ]
+    definitions = Definitions(
+        tuple(
+            Segment.model_validate({"key": f"s{number:03}", "when": condition})
+            for number, condition in enumerate(conditions)
+        )
+    )
+    catalog = Blueprint(definitions).catalog()
+    contact = Contact(id="c", now_ms=0, first_received_ms=0)
+    times = [days * DAY_MS for days in (0, 2, 9)]
+    *_, panel = [
+        catalog.fold(contact.features, Event("c", "track", "Bought", at_ms, at_ms, None, {}, {}, {}))
+        for at_ms in times
+    ]
+    assert len(panel.programs) == len(conditions) > MOST_IN_ONE
+    for at_ms in (9 * DAY_MS, 20 * DAY_MS, 90 * DAY_MS):
+        alone = [
+            verdict for program in panel.programs for verdict in Panel([program]).verdicts(contact, at_ms)
+        ]
+        assert panel.verdicts(contact, at_ms) == alone
+        assert any(verdict > 0 for _, verdict in alone)
