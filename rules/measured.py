@@ -58,10 +58,35 @@ class _Measured(Leaf):
         return out
 
 
-def in_millionths(test: AmountTest) -> AmountTest:
-    """The test of an amount that is given in millionths."""
-    low, high = (None if end is None else end * SCALE for end in (test.low, test.high))
-    return AmountTest(low, test.low_is_open, high, test.high_is_open)
+def whole_test(test: AmountTest) -> Callable[[int], bool]:
+    """Whether an amount in millionths passes. In whole numbers, as fractions take ten times as long."""
+    low, high = test.in_units(Fraction(1, SCALE))
+    if low is None:
+        return (lambda _: True) if high is None else lambda amount: amount <= high
+    return (lambda amount: low <= amount) if high is None else lambda amount: low <= amount <= high
+
+
+def average_test(test: AmountTest) -> Callable[[int, int], bool]:
+    """Whether the average of so many numbers passes, given their sum in millionths; that of none never does.
+
+    What holds of ``sum / count`` and ``low`` holds of ``sum * denominator`` and ``numerator * count``.
+    """
+    ends = [None if end is None else (end * SCALE).as_integer_ratio() for end in (test.low, test.high)]
+    (low, high), low_is_open, high_is_open = ends, test.low_is_open, test.high_is_open
+
+    def passes(total: int, count: int) -> bool:
+        if not count:
+            return False
+        if low is not None:
+            over = total * low[1] - low[0] * count
+            if over < 0 or (low_is_open and not over):
+                return False
+        if high is None:
+            return True
+        under = high[0] * count - total * high[1]
+        return under > 0 or (not under and not high_is_open)
+
+    return passes
 
 
 class AmountLeaf(_Measured):
@@ -69,7 +94,7 @@ class AmountLeaf(_Measured):
 
     def __init__(self, measure: Measure, source: Source, within_ms: int | None, test: AmountTest) -> None:
         self._within_ms, self._is_average = within_ms, measure.kind == "average"
-        self._passes = self._test(in_millionths(test))
+        self._passes = self._test(test)
         if within_ms is None:
             self.feature = TotalAmount(source, measure.of)
             self._verdict = self._of_all_time
@@ -79,8 +104,9 @@ class AmountLeaf(_Measured):
 
     def _test(self, test: AmountTest) -> Callable[[int, int], bool]:
         if self._is_average:
-            return lambda total, count: count > 0 and test.passes(Fraction(total, count))
-        return lambda total, _: test.passes(total)
+            return average_test(test)
+        passes = whole_test(test)
+        return lambda total, _: passes(total)
 
     def _of_all_time(self, state: Any, _: int) -> int:
         total, count = state or (0, 0)
@@ -136,7 +162,7 @@ class ExtremeLeaf(_Measured):
         self, extreme: Extreme, source: Source, path: str, within_ms: int | None, test: AmountTest
     ) -> None:
         self._within_ms, self._sign = within_ms, sign_of(extreme)
-        self._passes: Callable[[int], bool] = in_millionths(test).passes
+        self._passes = whole_test(test)
         if within_ms is None:
             self.feature = TotalExtreme(extreme, source, path)
             self._verdict = self._of_all_time

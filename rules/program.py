@@ -76,6 +76,7 @@ class Program:
     """A segment's compiled definition."""
 
     segment: Segment
+    key: str
     number: int
     """Under which contacts keep their membership."""
     place: int
@@ -94,10 +95,6 @@ class Program:
     """Writes the code of the verdict into a function that gives several."""
     reads_newcomers: bool
     """Whether the verdict on a contact without any feature can be or become true."""
-
-    @property
-    def key(self) -> str:
-        return self.segment.key
 
     def evidence(self, contact: Contact, now_ms: int) -> list[Evidence]:
         """Every leaf with what it sees of the contact as of ``now_ms``."""
@@ -145,6 +142,7 @@ class Draft:
         segment, leaves = self.segment, self._leaf_programs(numbering)
         return Program(
             segment=segment,
+            key=segment.key,
             number=numbering.segments[segment.key],
             place=place,
             unit=number,

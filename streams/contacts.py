@@ -80,7 +80,8 @@ class Contacts:
                 continue
             contact, epoch = decode_record(contact_id, record)
             self._contacts[contact_id] = contact
-            self._measure([contact], [record])
+            contact.size = len(record)
+            self._size += contact.size
             if self._change is not None and epoch != self._epoch:
                 wake_ms = contact.wake_ms
                 if self._step.redefine(contact, self._change, work.transitions):
@@ -127,18 +128,14 @@ class Contacts:
 
     def records(self, work: Work) -> dict[str, bytes]:
         """The records to store."""
-        epoch = self._epoch
-        records = [encode_record(contact, epoch) for contact in work.contacts]
-        self._measure(work.contacts, records)
-        return dict(zip(work.changed, records, strict=True))
-
-    def _measure(self, contacts: Sequence[Contact], records: Sequence[bytes]) -> None:
-        grown = 0
-        for contact, record in zip(contacts, records, strict=True):
-            size = len(record)
-            grown += size - contact.size
-            contact.size = size
+        found: dict[str, bytes] = {}
+        epoch, grown = self._epoch, 0
+        for contact in work.contacts:
+            found[contact.id] = record = encode_record(contact, epoch)
+            grown += len(record) - contact.size
+            contact.size = len(record)
         self._size += grown
+        return found
 
     def wakes(self, work: Work) -> dict[str, int | None]:
         """The wakes to store: those that are not what is stored."""

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.catalog import Blueprint
+from rules.conditions import AmountTest
 from rules.contact import Contact
 from rules.definitions import Definitions
 from rules.event import Event
 from rules.features.limits import EXACT
-from rules.features.numbers import scaled
+from rules.features.numbers import SCALE, scaled
 from rules.features.sketch import empty, estimate, of_different, with_keys
+from rules.measured import average_test, whole_test
 from rules.segment import Segment
 from rules.step import Step, Transition
 from streams.records import encode_record
@@ -198,3 +200,30 @@ def test_many_different_values_of_all_time_are_told_within_two_percent() -> None
     assert 4900 <= move.at_ms <= 5100
     assert follower.observed(6000) == pytest.approx(6000, rel=0.02)
     assert follower.size < 17_000
+
+
+@given(
+    low=st.none() | st.fractions(-3, 3, max_denominator=7),
+    high=st.none() | st.fractions(-3, 3, max_denominator=7),
+    low_is_open=st.booleans(),
+    high_is_open=st.booleans(),
+    at=st.sampled_from(["low", "high"]),
+    off=st.integers(-2, 2),
+    count=st.integers(1, 9),
+)
+def test_amounts_pass_in_whole_numbers_as_in_fractions(
+    low: Fraction | None,
+    high: Fraction | None,
+    low_is_open: bool,
+    high_is_open: bool,
+    at: str,
+    off: int,
+    count: int,
+) -> None:
+    test = AmountTest(low, low_is_open, high, high_is_open)
+    end = (low if at == "low" else high) or Fraction(0)
+    total = int(end * SCALE) + off
+    assert whole_test(test)(total) == test.passes(Fraction(total, SCALE))
+    total = int(end * SCALE * count) + off
+    assert average_test(test)(total, count) == test.passes(Fraction(total, SCALE * count))
+    assert not average_test(test)(total, 0)
