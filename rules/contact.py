@@ -32,7 +32,7 @@ class Contact(msgspec.Struct):
     """The smallest received time of its events; None before the first."""
     wake_ms: int | None = None
     """No later than the first moment at which time alone can change a verdict; None: no such moment."""
-    seen: bytes = b""
+    seen: bytearray = msgspec.field(default_factory=bytearray)
     """Digests of the last message ids taken, oldest first (see ``rules.repetitions``)."""
     features: dict[int, Any] = {}
     """State of each feature that the contact has, by the feature's number."""
@@ -40,7 +40,7 @@ class Contact(msgspec.Struct):
     """By the segment's number; only of segments that were entered or that time alone can change."""
     standings: dict[int, Standing] = {}
     """By the segment's number; only of segments that have a policy or are in a group."""
-    schedule: list[tuple[int, int]] | None = None
+    schedule: list[int] | None = None
     """Not stored; see ``rules.schedule``."""
     size: int = 0
     """How long its record was, in bytes, when it was last read or written; not stored."""

@@ -14,7 +14,7 @@ def digest(message_id: str) -> bytes:
     return blake2b(message_id.encode(), digest_size=WIDTH).digest()
 
 
-def contains(seen: bytes, wanted: bytes) -> bool:
+def contains(seen: bytes | bytearray, wanted: bytes) -> bool:
     """Whether a digest is among those seen."""
     # From the end, which takes half as long as from the beginning.
     at = seen.rfind(wanted)
@@ -25,6 +25,9 @@ def contains(seen: bytes, wanted: bytes) -> bool:
     return False
 
 
-def remember(seen: bytes, new: bytes) -> bytes:
-    """The digests after one more; the oldest goes where there is no room."""
-    return seen + new if len(seen) < WIDTH * REMEMBERED else seen[WIDTH:] + new
+def remember(seen: bytearray, new: bytes) -> None:
+    """Takes one more digest into those seen; the oldest goes where there is no room."""
+    seen += new
+    if len(seen) > WIDTH * REMEMBERED:
+        # Moves nothing but the beginning.
+        del seen[:WIDTH]

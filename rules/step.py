@@ -96,7 +96,7 @@ class Step:
             key = digest(event.message_id)
             repetition = contains(contact.seen, key)
             if not repetition:
-                contact.seen = remember(contact.seen, key)
+                remember(contact.seen, key)
         if not reserved and (contact.now_ms is None or contact.now_ms < event.received_ms):
             contact.now_ms = event.received_ms
         if repetition:

@@ -55,7 +55,7 @@ class StoredContact(msgspec.Struct, array_like=True, gc=False):
     now_ms: int | None
     first_received_ms: int | None
     wake_ms: int | None
-    seen: bytes
+    seen: bytearray
     features: dict[int, Any]
     memberships: dict[int, Membership]
 

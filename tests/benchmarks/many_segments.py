@@ -12,7 +12,8 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,16 @@ from tests.benchmarks.measuring import machine
 
 TOUCHED = 10
 SIZES = (10, 100, 1000)
+ROUNDS = 25
+"""So many that each size meets a moment in which nobody else is at work."""
 START_MS = 1_767_225_600_000
 """2026-01-01."""
 
 
-def segments(count: int) -> list[Segment]:
+def segments(size: int) -> list[Segment]:
     """So many, ten for each event name: windows, counts, filters and absences as teams write them."""
     found = []
-    for number in range(count // TOUCHED):
+    for number in range(size // TOUCHED):
         name = f"Event {number}"
         conditions: list[dict[str, Any]] = [
             {"did": name, "within": "1d"},
@@ -53,27 +56,23 @@ def segments(count: int) -> list[Segment]:
     return found
 
 
-def events(count: int, contacts: int, names: int, seed: int) -> list[Event]:
-    """Events one after another, half a minute apart for the whole partition: a contact does the same thing every 17
+def events(contacts: int, names: int, seed: int) -> Iterator[Event]:
+    """Events without an end, half a minute apart for the whole partition: a contact does the same thing every 17
     hours, and 1.4 transitions follow from each event, ten times as many as from one of segbench."""
-    chance = random.Random(seed)
-    now_ms, found = START_MS, []
-    for number in range(count):
+    chance, now_ms = random.Random(seed), START_MS
+    for number in count():
         now_ms += chance.randrange(60_000)
-        found.append(
-            Event(
-                f"u{chance.randrange(contacts)}",
-                "track",
-                f"Event {chance.randrange(names)}",
-                now_ms,
-                now_ms,
-                f"m{number}",
-                {"total": chance.randrange(200)},
-                {},
-                {},
-            )
+        yield Event(
+            f"u{chance.randrange(contacts)}",
+            "track",
+            f"Event {chance.randrange(names)}",
+            now_ms,
+            now_ms,
+            f"m{number}",
+            {"total": chance.randrange(200)},
+            {},
+            {},
         )
-    return found
 
 
 class Run:
@@ -83,14 +82,12 @@ class Run:
         self.size, self._at_once = size, at_once
         self._replay = Replay(Blueprint(Definitions(tuple(segments(size)))).catalog())
         names = size // TOUCHED
-        self._events = events(at_once * 10, pairs // names, names, seed=1)
-        self._next = 0
+        self._events = events(pairs // names, names, seed=1)
         self.transitions = 0
 
     def round(self) -> float:
         """CPU microseconds an event of the next ones, wakes included."""
-        some = self._events[self._next : self._next + self._at_once]
-        self._next += len(some)
+        some = list(islice(self._events, self._at_once))
         began = time.process_time()
         for event in some:
             self.transitions += len(self._replay.take(event))
@@ -102,7 +99,7 @@ def measure(sizes: Sequence[int], pairs: int, at_once: int) -> dict[str, Any]:
     runs = [Run(size, pairs, at_once) for size in sizes]
     for run in runs:
         run.round()
-    rounds = [[run.round() for run in runs] for _ in range(9)]
+    rounds = [[run.round() for run in runs] for _ in range(ROUNDS)]
     quickest = [min(times) for times in zip(*rounds, strict=True)]
     return {
         "machine": machine(),

@@ -15,9 +15,9 @@ def test_a_digest_is_found_as_a_whole_alone(seen: list[bytes], wanted: bytes) ->
 
 
 def test_the_last_ones_are_remembered() -> None:
-    seen = b""
+    seen = bytearray()
     for number in range(REMEMBERED + 1):
-        seen = remember(seen, digest(f"m{number}"))
+        remember(seen, digest(f"m{number}"))
     assert len(seen) == WIDTH * REMEMBERED
     assert not contains(seen, digest("m0"))
     assert all(contains(seen, digest(f"m{number}")) for number in range(1, REMEMBERED + 1))
