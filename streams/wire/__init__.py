@@ -1,7 +1,7 @@
 """Bytes to events, transitions to bytes. The only place that knows what a record looks like."""
 
 from streams.wire.carried import CUT, carried
-from streams.wire.dead_letters import dead_letter_headers
+from streams.wire.dead_letters import dead_letter_headers, shortened
 from streams.wire.events import decode, decode_line
 from streams.wire.reasons import Reason, Rejected
 from streams.wire.received import RECEIVED_AT, received_at_header, received_time
@@ -20,4 +20,5 @@ __all__ = [
     "message_id",
     "received_at_header",
     "received_time",
+    "shortened",
 ]
