@@ -1,6 +1,6 @@
 """Bytes to events, transitions to bytes. The only place that knows what a record looks like."""
 
-from streams.wire.carried import CUT, carried
+from streams.wire.carried import CUT, carried, unless_long
 from streams.wire.dead_letters import dead_letter_headers, shortened
 from streams.wire.events import decode, decode_line
 from streams.wire.reasons import Reason, Rejected
@@ -21,4 +21,5 @@ __all__ = [
     "received_at_header",
     "received_time",
     "shortened",
+    "unless_long",
 ]

@@ -46,8 +46,12 @@ def carried(
         ("cut_key_bytes", b"%d" % key_bytes),
         ("cut_headers_bytes", b"%d" % header_bytes),
     ]
-    kept = list(headers) if header_bytes <= KEPT_BYTES else []
-    return Carried(key and key[:KEPT_BYTES], value and value[:KEPT_BYTES], kept, said)
+    return Carried(key and key[:KEPT_BYTES], value and value[:KEPT_BYTES], unless_long(headers), said)
+
+
+def unless_long(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
+    """The headers; none of them where they are longer than any topic needs to take beside a record."""
+    return list(headers) if _size(headers) <= KEPT_BYTES else []
 
 
 def _size(headers: Sequence[tuple[str, bytes | None]]) -> int:

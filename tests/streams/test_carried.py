@@ -88,3 +88,12 @@ def test_what_is_no_dead_letter_or_a_short_one_has_no_short_form_whatever_header
     short = shortened(b"k", long, _letter_headers([(CUT, b"5")]))
     assert short is not None
     assert short.value == long[:KEPT_BYTES]
+
+
+@pytest.mark.parametrize("length", [10, LONG])
+def test_headers_that_no_topic_needs_to_take_are_not_sent_on(length: int) -> None:
+    headers = [("mine", b"h" * length)]
+    record = FedRecord(7, b"other", b'{"type":"page","userId":"u"}', 1_770_000_000_000, headers)
+    (output,) = Intake(0, TopicNames(), 1, 300_000).take("events", [record], 1_770_000_000_000).forwards
+    ours = [("source_topic", b"events"), ("source_partition", b"0"), ("source_offset", b"7")]
+    assert output.headers == [*(headers if length == 10 else []), *ours, ("received_at", b"1770000000000")]
