@@ -13,6 +13,8 @@ from streams.outbox import Headers, Output
 from streams.partitioning import murmur2
 from streams.topics import TopicNames
 from streams.wire import (
+    NotUnpacked,
+    Reason,
     Rejected,
     carried,
     dead_letter_headers,
@@ -168,6 +170,8 @@ class Intake:
         now_ms: int,
         taken: Taken,
     ) -> None:
+        if isinstance(record.value, NotUnpacked):
+            rejected = Rejected(Reason.TOO_LARGE, record.value.detail)
         letter = carried(record.key, record.value, record.headers)
         headers: Headers = dead_letter_headers(
             rejected,

@@ -100,6 +100,7 @@ async def work(
             app = build_app(
                 connection, settings.group, names.sources, make_lane,
                 clock=clock, instance=settings.instance, delivery=settings.delivery,
+                most_unpacked_bytes=settings.unpacked_mib << 20,
             )  # fmt: skip
             await run(app, Standings(progress, metrics), stop)
 

@@ -1,6 +1,6 @@
 """Bytes to events, transitions to bytes. The only place that knows what a record looks like."""
 
-from streams.wire.carried import CUT, carried, unless_long
+from streams.wire.carried import CUT, NotUnpacked, carried, unless_long
 from streams.wire.dead_letters import dead_letter_headers, shortened
 from streams.wire.events import decode, decode_line
 from streams.wire.reasons import Reason, Rejected
@@ -10,6 +10,7 @@ from streams.wire.transitions import encode, message_id
 __all__ = [
     "CUT",
     "RECEIVED_AT",
+    "NotUnpacked",
     "Reason",
     "Rejected",
     "carried",

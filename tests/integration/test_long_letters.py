@@ -21,6 +21,7 @@ from streams.intake import home
 from streams.local import kafka_node
 from streams.outbox import Output
 from streams.publisher import KafkaPublisher
+from streams.rebuild.log import opened
 from streams.wire import Reason, Rejected, dead_letter_headers
 from tests.integration.conftest import Install
 from tests.integration.history import START_MS, Sent
@@ -221,3 +222,40 @@ async def test_a_topic_that_does_not_take_the_short_form_either_stops_the_partit
     assert "cut_value_bytes" not in dict(letter.headers)
     assert probed.total("segments_dead_letters_shortened_total") == 0
     probed.worker.stop()
+
+
+@DELIVERIES
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_a_batch_that_unpacks_to_too_much_becomes_one_dead_letter_and_what_is_around_it_is_taken(
+    install: Install, delivery: str, compression: str
+) -> None:
+    installation = install()
+    before, after = [_bought(n, 1) for n in range(10)], [_bought(n, 1) for n in range(10, 20)]
+    await installation.produce(before)
+    # The first one is of as much as is taken, but for some bytes.
+    for value in (b"x" * (8 * MIB - 300), b"x" * (8 * MIB)):
+        await _send(installation, [(b"u", b"1"), (b"u", value), (b"u", b"3")], 1, compression)
+    await installation.produce(after)
+    probed = Probed(installation, {"delivery": delivery, "unpacked_mib": "8"})
+    await installation.drained()
+    await probed.until_ready()
+    probed.worker.stop()
+    letters = await installation.read(installation.topics.dead_letters)
+    assert [dict(letter.headers)["source_offset"] for letter in letters] == [b"10", b"11", b"12", b"15"]
+    assert [dict(letter.headers)["reason"] for letter in letters] == [
+        b"not_an_object", b"too_large", b"not_an_object", b"too_large",
+    ]  # fmt: skip
+    headers = dict(letters[-1].headers)
+    assert (letters[-1].key, letters[-1].value) == (None, None)
+    assert headers["detail"] == b"its batch unpacks to more than 8 MiB (SEGMENTS_UNPACKED_MIB)"
+    assert (headers["cut_batch_begin"], headers["cut_value_bytes"]) == (b"13", b"unknown")
+    assert int(headers["cut_batch_bytes"]) < MIB
+    assert await installation.unpublished() == []
+    found = await installation.read(installation.topics.transitions)
+    assert {record.key for record in found} == {sent.key for sent in before + after}
+    assert "offsets 13 to 15" in probed.worker.said()
+    # A rebuild sees the same, or all of it where it may.
+    for limit, offsets in ((8 * MIB, [*range(13), *range(15, 26)]), (64 * MIB, [*range(26)])):
+        place = (installation.topics.events, 1)
+        async with opened(KafkaConnection((installation.kafka,)), [place], limit) as log:
+            assert [record.offset async for some in log.all([place]) for record in some] == offsets
