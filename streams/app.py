@@ -15,6 +15,7 @@ from streams.assignment import Assignment
 from streams.batches import BatchConsumer, BatchTopic, BatchTransport
 from streams.clock import Clock
 from streams.connections import KafkaConnection
+from streams.packed import MOST_UNPACKED_BYTES
 from streams.runner import Lane
 from streams.settings import Delivery
 
@@ -53,6 +54,8 @@ class SegmentsApp(faust.App):
     assignment: Assignment
     delivery: Delivery
     """The same for all workers of the group: it lets in no other."""
+    most_unpacked_bytes: int
+    """How much a fetched batch may be when it is unpacked."""
     instance: str | None = None
     """Who this worker is to the group, before and after a restart; None: somebody new at each start."""
 
@@ -75,6 +78,7 @@ def build_app(
     instance: str | None = None,
     delivery: Delivery = Delivery.AT_LEAST_ONCE,
     session_s: float = SESSION_S,
+    most_unpacked_bytes: int = MOST_UNPACKED_BYTES,
 ) -> SegmentsApp:
     """An app that reads the source topics as a member of the group, each partition through a lane of its own.
 
@@ -101,6 +105,7 @@ def build_app(
         Topic=BatchTopic,
     )
     app.connection, app.instance, app.delivery = connection, instance, delivery
+    app.most_unpacked_bytes = most_unpacked_bytes
     app.transport = BatchTransport(servers, app)
     app.assignment = assignment = Assignment(topics, make_lane, clock)
     add_ingest(app, topics, assignment)

@@ -29,6 +29,7 @@ from mode import get_logger
 from streams.clock import wall_ms
 from streams.fetched import FetchedRecord, fetched
 from streams.membership import ASSIGNORS, OtherDelivery
+from streams.packed import look_into
 from streams.places import TAKEN, Place, starts
 
 logger = get_logger(__name__)
@@ -153,6 +154,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             return result
 
         fetcher._proc_fetch_request = ask
+        app: Any = self.app
+        look_into(fetcher, app.most_unpacked_bytes)
 
     async def fetch(self) -> list[Batch]:
         """What has come, after waiting for it for a moment; in time order within a partition."""

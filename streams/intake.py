@@ -12,7 +12,17 @@ from rules.event import Event
 from streams.outbox import Headers, Output
 from streams.partitioning import murmur2
 from streams.topics import TopicNames
-from streams.wire import Rejected, carried, dead_letter_headers, decode, received_at_header, received_time
+from streams.wire import (
+    NotUnpacked,
+    Reason,
+    Rejected,
+    carried,
+    dead_letter_headers,
+    decode,
+    received_at_header,
+    received_time,
+    unless_long,
+)
 
 
 class Record(Protocol):
@@ -130,9 +140,10 @@ class Intake:
         return False
 
     def _forward(self, topic: str, record: Record, event: Event) -> Output:
+        # Of a producer that packs them well, they may be more than the topic takes, and would stop the partition.
         kept = [
             header
-            for header in record.headers
+            for header in unless_long(record.headers)
             if header[0] not in ("received_at", "source_topic", "source_partition", "source_offset")
         ]
         return Output(
@@ -159,6 +170,8 @@ class Intake:
         now_ms: int,
         taken: Taken,
     ) -> None:
+        if isinstance(record.value, NotUnpacked):
+            rejected = Rejected(Reason.TOO_LARGE, record.value.detail)
         letter = carried(record.key, record.value, record.headers)
         headers: Headers = dead_letter_headers(
             rejected,

@@ -108,6 +108,10 @@ class Meter:
         if failed:
             self._metrics.kafka_errors.labels(operation).inc()
 
+    def shortened(self) -> None:
+        """The topic of dead letters did not take one whole, and has its short form now."""
+        self._metrics.dead_letters_shortened.inc()
+
     def _reached(self, system: str) -> None:
         if self._progress.reached(system):
             logger.info("%s does its part again", system.capitalize())

@@ -57,6 +57,10 @@ class Metrics:
         self.dead_letters = self._counter(
             "dead_letters", "Records that could not be taken, by reason", "reason"
         )
+        self.dead_letters_shortened = self._counter(
+            "dead_letters_shortened",
+            "Dead letters that their topic did not take whole, so that they carry the beginning of their record alone",
+        )
         self.transitions = self._counter(
             "transitions",
             "Transitions published, by segment, direction (enter, exit) and reason (event, time, definition)",

@@ -21,14 +21,17 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     TransactionalIdAuthorizationFailed,
 )
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from streams.connections import KafkaConnection
 from streams.outbox import Output, Place, PublishFailed
+from streams.wire import shortened
 
 logger = logging.getLogger(__name__)
 
 Observe = Callable[[str, float, bool], None]
+Shortened = Callable[[], None]
 
 BATCH_BYTES = 900_000
 """What a batch holds before compression; below the broker's default limit, which holds after it."""
@@ -45,6 +48,10 @@ GIVEN_UP = "it was given up before it was acknowledged"
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
+class NotSent(KafkaError):  # type: ignore[misc] # aiokafka has no types
+    """The producer was given up before anything of a batch was sent."""
+
+
 class ProducerHolder:
     """At most one producer at a time. With ``transactional_id`` it is the only one of that id: starting it ends what
     an earlier one had begun, and lets that one do nothing more."""
@@ -55,8 +62,10 @@ class ProducerHolder:
         observe: Observe | None,
         compression: str | None,
         transactional_id: str | None = None,
+        *,
+        told_short: Shortened | None = None,
     ) -> None:
-        self._connection, self._observe = connection, observe
+        self._connection, self._observe, self._told_short = connection, observe, told_short
         self._compression, self._transactional_id = compression, transactional_id
         self._producer: AIOKafkaProducer | None = None
         self._gone: asyncio.Future[None] | None = None
@@ -64,6 +73,7 @@ class ProducerHolder:
         self._changing = asyncio.Lock()
         self._batch_bytes: dict[str, int] = {}
         """Topics that take only smaller batches than we would make."""
+        self._one_large = asyncio.Lock()
 
     async def started(self) -> AIOKafkaProducer:
         """The producer. Raises PublishFailed where the brokers do not let it begin."""
@@ -105,13 +115,18 @@ class ProducerHolder:
         said = str(error) or type(error).__name__
         return f"no Kafka broker answers at {self._connection.address}: {said}"
 
-    def batch(self, producer: AIOKafkaProducer, records: Sequence[Output], first: int) -> tuple[object, int]:
+    def batch(
+        self, producer: AIOKafkaProducer, records: Sequence[Output], first: int
+    ) -> tuple[BatchBuilder, int]:
         """A batch of as many records of one topic as fit, from the first one on, at least one; and their number."""
         limit = self._batch_bytes.get(records[first].topic, BATCH_BYTES)
+        lowered = limit < BATCH_BYTES
         batch = producer.create_batch()
         append, size = batch.append, batch.size
         count = 0
         for record in records[first:] if first else records:
+            if lowered and count and size() + len(record.value or b"") > limit:
+                break  # Or the small ones before a large one would have to become batches of one each to find it.
             if append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
                 break
             count += 1
@@ -120,21 +135,54 @@ class ProducerHolder:
         batch.close()
         return batch, count
 
-    def make_smaller(self, record: Output, count: int, error: KafkaError) -> None:
-        """After a batch of so many records from this one on that its topic found too large.
+    def smaller(
+        self, records: Sequence[Output], first: int, count: int, error: KafkaError
+    ) -> Sequence[Output]:
+        """The records to go on with, after a batch of so many from the first one on that its topic found too large:
+        the same in smaller batches, or with the short form of a dead letter that was alone in its batch.
 
-        Raises PublishFailed where a smaller one is not possible.
+        Raises PublishFailed where neither is possible.
         """
+        record = records[first]
         limit = self._batch_bytes.get(record.topic, BATCH_BYTES)
-        if count == 1 or limit <= SMALLEST_BATCH_BYTES:
+        if count > 1 and limit > SMALLEST_BATCH_BYTES:
+            self._batch_bytes[record.topic] = limit // 2
+            return records
+        short = shortened(record.key, record.value, record.headers) if count == 1 else None
+        if short is None:
             raise PublishFailed(_too_large(record)) from error
-        self._batch_bytes[record.topic] = limit // 2
+        output = Output(record.topic, record.partition, short.key, short.value, short.headers)
+        return [*records[:first], output, *records[first + 1 :]]
 
-    async def acknowledged(self, producer: AIOKafkaProducer, batch: object, place: Place) -> RecordMetadata:
+    def tell_short(self, whole: Output) -> None:
+        """Tells that the short form of a dead letter is published."""
+        headers = dict(whole.headers)
+        logger.warning(
+            "the topic %s does not take the dead letter of %s/%s, offset %s, whole (%s bytes): it carries the beginning of "
+            "the record; the record itself stays where it is for as long as its topic keeps it",
+            whole.topic, *(_text(headers[name]) for name in ("source_topic", "source_partition", "source_offset")),
+            f"{_bytes(whole):,}",
+        )  # fmt: skip
+        if self._told_short is not None:
+            self._told_short()
+
+    async def acknowledged(
+        self, producer: AIOKafkaProducer, batch: BatchBuilder, place: Place
+    ) -> RecordMetadata:
         """Sends a batch, and returns once it is acknowledged. Raises KafkaError, also where the producer is put away
-        meanwhile: who waits for a topic that is not there would wait for ever."""
+        meanwhile: who waits for a topic that is not there would wait for ever. NotSent where it was before."""
+        if batch.size() <= BATCH_BYTES:
+            return await self._acknowledged(producer, batch, place)
+        # One request takes the batches of all partitions that wait, and the broker closes the connection on one of over
+        # 100 MiB (socket.request.max.bytes), as often as it comes. A dead letter may be 64.
+        async with self._one_large:
+            return await self._acknowledged(producer, batch, place)
+
+    async def _acknowledged(
+        self, producer: AIOKafkaProducer, batch: BatchBuilder, place: Place
+    ) -> RecordMetadata:
         if producer is not self._producer or self._gone is None:
-            raise KafkaError(GIVEN_UP)
+            raise NotSent(GIVEN_UP)
         began, failed = time.perf_counter(), True
         gone, sending = self._gone, asyncio.create_task(_sent(producer, batch, place))
         try:
@@ -163,7 +211,7 @@ class ProducerHolder:
         await asyncio.shield(_end(producer, gone))
 
 
-async def _sent(producer: AIOKafkaProducer, batch: object, place: Place) -> RecordMetadata:
+async def _sent(producer: AIOKafkaProducer, batch: BatchBuilder, place: Place) -> RecordMetadata:
     return await (await producer.send_batch(batch, place[0], partition=place[1]))
 
 
@@ -175,10 +223,17 @@ async def _end(producer: AIOKafkaProducer, gone: asyncio.Future[None] | None) ->
             gone.set_result(None)
 
 
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode()
+
+
+def _bytes(record: Output) -> int:
+    return len(record.value or b"") + len(record.key or b"")
+
+
 def _too_large(record: Output) -> str:
-    size = len(record.value or b"") + len(record.key or b"")
     return (
-        f"the topic {record.topic} does not take a record of {size:,} bytes: "
+        f"the topic {record.topic} does not take a record of {_bytes(record):,} bytes: "
         "raise its max.message.bytes (kafka-configs.sh --alter --entity-type topics)"
     )
 

@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.connections import KafkaConnection
 from streams.outbox import Output, Place, PublishFailed, by_place
-from streams.producers import TOO_LARGE, Observe, ProducerHolder
+from streams.producers import TOO_LARGE, NotSent, Observe, ProducerHolder, Shortened
 from streams.recovery import TailReader
 
 
@@ -15,10 +15,16 @@ class KafkaPublisher:
     """The outbox's ``Publisher`` on a real Kafka. Start it, and stop it, with the worker."""
 
     def __init__(
-        self, connection: KafkaConnection, observe: Observe | None = None, *, compression: str | None = "zstd"
+        self,
+        connection: KafkaConnection,
+        observe: Observe | None = None,
+        *,
+        compression: str | None = "zstd",
+        told_short: Shortened | None = None,
     ) -> None:
-        """``observe`` is told of each batch: "publish", how many seconds it took, whether it failed."""
-        self._holder = ProducerHolder(connection, observe, compression)
+        """``observe`` is told of each batch: "publish", how many seconds it took, whether it failed; ``told_short`` of
+        each dead letter whose short form was published, as its topic had not taken it whole."""
+        self._holder = ProducerHolder(connection, observe, compression, told_short=told_short)
         self._tails = TailReader(connection)
 
     async def publish(self, outputs: Sequence[Output]) -> Mapping[Place, int]:
@@ -54,24 +60,27 @@ class KafkaPublisher:
         """Closes the connections. Whatever was not acknowledged stays in the outbox."""
         await self._holder.put_away()
 
-    async def _send(self, place: Place, records: Sequence[Output]) -> int | None:
+    async def _send(self, place: Place, given: Sequence[Output]) -> int | None:
         """One batch after the other, each acknowledged before the next: a refused one must not be overtaken."""
-        first, end = 0, None
+        records, first, end = given, 0, None
         while first < len(records):
             producer = await self._holder.started()
             batch, count = self._holder.batch(producer, records, first)
             try:
                 acknowledged = await self._holder.acknowledged(producer, batch, place)
-            except KafkaTimeoutError:
-                # Earlier batches of the partition still wait for the brokers; this one has not been taken up.
+            except (KafkaTimeoutError, NotSent):
+                # Earlier batches of the partition still wait for the brokers, or another place's batch was refused
+                # before it was this one's turn; it has not been taken up.
                 continue
             except TOO_LARGE as error:
                 await self._holder.put_away(producer)
-                self._holder.make_smaller(records[first], count, error)
+                records = self._holder.smaller(records, first, count, error)
                 continue
             except KafkaError as error:
                 await self._holder.put_away(producer)
                 raise PublishFailed.of(place, error) from error
+            if records[first] is not given[first]:
+                self._holder.tell_short(given[first])
             first += count
             # A batch that the broker had already is acknowledged without its offset.
             end = acknowledged.offset + count if acknowledged.offset >= 0 else None

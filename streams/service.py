@@ -59,6 +59,7 @@ async def serve(settings: Settings, definitions: Definitions, stop: asyncio.Even
             progress,
             metrics=metrics,
             observe=meter.kafka_call,
+            told_short=meter.shortened,
             stop=stop,
         )
     finally:
@@ -130,8 +131,10 @@ class _LaneOpener:
 
     def _transactional(self) -> Callable[[int], OwnPublisher]:
         connection, group = KafkaConnection.of(self._settings), self._settings.group
-        tails, observe = TailReader(connection), self._meter.kafka_call
-        return lambda partition: TransactionalPublisher(connection, group, partition, tails, observe)
+        tails, meter = TailReader(connection), self._meter
+        return lambda partition: TransactionalPublisher(
+            connection, group, partition, tails, meter.kafka_call, told_short=meter.shortened
+        )
 
     async def _count_members(self, store: ContactStore) -> None:
         """Keeps the gauge of members true, to within a few seconds."""

@@ -158,6 +158,11 @@ class Settings(BaseModel):
         description="How many contacts of each partition a worker keeps in memory, at a few KB each; fewer where their records "
         "are large",
     )
+    unpacked_mib: Annotated[int, BeforeValidator(values.whole_number(1, 1_000_000))] = Field(
+        512,
+        description="How many MiB the records of one batch, as its producer packed them, may unpack to; a worker needs twice as "
+        "much memory for it. One of more becomes one dead letter, and nothing of it is taken",
+    )
     metrics_host: Host = Field("127.0.0.1", description="Address of the metrics and health endpoints")
     metrics_port: Annotated[int, BeforeValidator(values.whole_number(0, 65535))] = Field(
         9464, description="Port of the metrics and health endpoints; 0: none"

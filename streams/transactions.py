@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 
 from streams.connections import KafkaConnection
 from streams.outbox import Output, Place, PublishFailed, by_place
-from streams.producers import TOO_LARGE, Observe, ProducerHolder
+from streams.producers import TOO_LARGE, Observe, ProducerHolder, Shortened
 from streams.recovery import TailReader
 from streams.store import PartitionMoved
 
@@ -29,11 +29,11 @@ def transactional_id(group: str, partition: int) -> str:
 
 
 class _TooLarge(Exception):
-    """A batch of so many records from this one on is more than the topic takes."""
+    """A batch of so many records of a place, from the one of this number on, is more than the topic takes."""
 
-    def __init__(self, record: Output, count: int, error: KafkaError) -> None:
+    def __init__(self, place: Place, first: int, count: int, error: KafkaError) -> None:
         super().__init__(str(error))
-        self.record, self.count, self.error = record, count, error
+        self.place, self.first, self.count, self.error = place, first, count, error
 
 
 class TransactionalPublisher:
@@ -49,10 +49,14 @@ class TransactionalPublisher:
         observe: Observe | None = None,
         *,
         compression: str | None = "zstd",
+        told_short: Shortened | None = None,
     ) -> None:
-        """``observe`` is told of each batch ("publish") and each end of a transaction ("transaction")."""
+        """``observe`` is told of each batch ("publish") and each end of a transaction ("transaction"); ``told_short`` as
+        by ``KafkaPublisher``."""
         self._partition, self._tails = partition, tails
-        self._holder = ProducerHolder(connection, observe, compression, transactional_id(group, partition))
+        self._holder = ProducerHolder(
+            connection, observe, compression, transactional_id(group, partition), told_short=told_short
+        )
         self._lost: PartitionMoved | None = None
 
     async def publish(self, outputs: Sequence[Output]) -> Mapping[Place, int]:
@@ -60,15 +64,17 @@ class TransactionalPublisher:
 
         Raises PublishFailed where that is not known; the next call of any method then makes it certain.
         """
-        places = by_place(outputs)
+        given = by_place(outputs)
+        places: dict[Place, Sequence[Output]] = {**given}
         while True:
             producer = await self._started()
             try:
-                return await self._transact(producer, places)
+                ends = await self._transact(producer, places)
             except _TooLarge as found:
                 # What was sent of the transaction is undone by the next producer's start.
                 await self._holder.put_away(producer)
-                self._holder.make_smaller(found.record, found.count, found.error)
+                records = places[found.place]
+                places[found.place] = self._holder.smaller(records, found.first, found.count, found.error)
             except ProducerFenced as error:
                 await self._holder.put_away(producer)
                 raise self._moved() from error
@@ -78,6 +84,18 @@ class TransactionalPublisher:
             except BaseException:
                 await self._holder.put_away(producer)
                 raise
+            else:
+                self._tell_short(given, places)
+                return ends
+
+    def _tell_short(
+        self, given: Mapping[Place, Sequence[Output]], published: Mapping[Place, Sequence[Output]]
+    ) -> None:
+        for place, records in published.items():
+            if records is not given[place]:
+                for whole, output in zip(given[place], records, strict=True):
+                    if output is not whole:
+                        self._holder.tell_short(whole)
 
     async def ends(self, places: Sequence[Place]) -> Mapping[Place, int]:
         """See ``KafkaPublisher``; before what is not decided yet."""
@@ -119,7 +137,7 @@ class TransactionalPublisher:
             try:
                 acknowledged = await self._holder.acknowledged(producer, batch, place)
             except TOO_LARGE as error:
-                raise _TooLarge(records[first], count, error) from error
+                raise _TooLarge(place, first, count, error) from error
             first += count
             end = max(end, acknowledged.offset + count)
         return end

@@ -17,7 +17,7 @@ from streams.errors import RetryLater, StreamsError, unspoken
 from streams.membership import refuse_other_delivery
 from streams.metrics import Metrics
 from streams.paced import paced
-from streams.producers import Observe
+from streams.producers import Observe, Shortened
 from streams.progress import Progress
 from streams.publisher import KafkaPublisher
 from streams.runner import Lane
@@ -56,6 +56,7 @@ async def work(
     *,
     metrics: Metrics | None = None,
     observe: Observe | None = None,
+    told_short: Shortened | None = None,
     stop: asyncio.Event | None = None,
     patience_s: float = START_PATIENCE_S,
 ) -> None:
@@ -81,7 +82,10 @@ async def work(
         partitions = await patiently(make_topics, stop, patience_s)
         if partitions is None:
             return
-        async with _publisher(connection, observe) as publisher, contextlib.AsyncExitStack() as lanes:
+        async with (
+            _publisher(connection, observe, told_short) as publisher,
+            contextlib.AsyncExitStack() as lanes,
+        ):
 
             def open_() -> Awaitable[Callable[[int], Lane]]:
                 return lanes.enter_async_context(open_lanes(partitions, publisher))
@@ -96,6 +100,7 @@ async def work(
             app = build_app(
                 connection, settings.group, names.sources, make_lane,
                 clock=clock, instance=settings.instance, delivery=settings.delivery,
+                most_unpacked_bytes=settings.unpacked_mib << 20,
             )  # fmt: skip
             await run(app, Standings(progress, metrics), stop)
 
@@ -165,8 +170,10 @@ async def _report(app: SegmentsApp, standings: Standings) -> None:
 
 
 @asynccontextmanager
-async def _publisher(connection: KafkaConnection, observe: Observe | None) -> AsyncIterator[KafkaPublisher]:
-    publisher = KafkaPublisher(connection, observe)
+async def _publisher(
+    connection: KafkaConnection, observe: Observe | None, told_short: Shortened | None
+) -> AsyncIterator[KafkaPublisher]:
+    publisher = KafkaPublisher(connection, observe, told_short=told_short)
     try:
         yield publisher
     finally:

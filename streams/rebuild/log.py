@@ -17,6 +17,7 @@ from streams.fetched import FetchedRecord, fetched
 from streams.fetching import Batch
 from streams.inbox import Inbox
 from streams.outbox import Place
+from streams.packed import MOST_UNPACKED_BYTES, look_into
 from streams.rebuild.lane import RebuildLane
 from streams.wire import received_time
 
@@ -87,8 +88,11 @@ class Log:
 
 
 @asynccontextmanager
-async def opened(connection: KafkaConnection, places: Sequence[Place]) -> AsyncIterator[Log]:
-    """The topic partitions, to be read. Raises RetryLater where Kafka does not let them be read now."""
+async def opened(
+    connection: KafkaConnection, places: Sequence[Place], most_unpacked_bytes: int = MOST_UNPACKED_BYTES
+) -> AsyncIterator[Log]:
+    """The topic partitions, to be read; no batch that unpacks to more, as by a worker. Raises RetryLater where Kafka does
+    not let them be read now."""
     partitions = [TopicPartition(*place) for place in places]
     options: dict[str, Any] = {
         "client_id": "livesegments-rebuild",
@@ -101,6 +105,7 @@ async def opened(connection: KafkaConnection, places: Sequence[Place]) -> AsyncI
     consumer = AIOKafkaConsumer(**connection.options(), **options)
     try:
         await consumer.start()
+        look_into(consumer._fetcher, most_unpacked_bytes)  # noqa: SLF001 - the seam
         consumer.assign(partitions)
         begins = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)

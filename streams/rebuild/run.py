@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from rules.definitions import Definitions
@@ -13,12 +13,12 @@ from streams.connections import KafkaConnection, knock
 from streams.deployment import Deployment
 from streams.errors import ConfigurationError
 from streams.identities import TopicIds
-from streams.outbox import OwnPublisher
+from streams.outbox import OwnPublisher, Place
 from streams.places import BEGIN_FIELD, encode_begin
 from streams.publisher import KafkaPublisher
 from streams.rebuild.group import committed_of_idle
 from streams.rebuild.lane import RebuildLane
-from streams.rebuild.log import first_received_ms, opened, take_again
+from streams.rebuild.log import Log, first_received_ms, opened, take_again
 from streams.rebuild.published import Followed, Heard, followed, hear
 from streams.rebuild.report import Broken, Done, Gap, Told, Watcher
 from streams.recovery import TailReader
@@ -98,7 +98,7 @@ class Rebuild:
         self._committed = await asyncio.to_thread(committed_of_idle, self._connection, self._settings.group)
         await self._forget()
         places = [(topic, number) for number in range(done.partitions) for topic in self._names.sources]
-        async with opened(self._connection, places) as log:
+        async with self._opened(places) as log:
             for number in range(done.partitions):
                 begin = {topic: log.extents[(topic, number)].begin for topic in self._names.sources}
                 done.events += sum(log.extents[(topic, number)].records for topic in begin)
@@ -117,7 +117,7 @@ class Rebuild:
         """What retention has taken away, and when what is left begins."""
         done = self.done
         places = [(topic, number) for number in range(done.partitions) for topic in self._names.sources]
-        async with opened(self._connection, places) as log:
+        async with self._opened(places) as log:
             for place in places:
                 received_ms = await first_received_ms(log, place)
                 if received_ms is not None:
@@ -172,7 +172,7 @@ class Rebuild:
         async def one(number: int) -> None:
             async with (
                 self._lane(RebuildLane(number, deployment)) as lane,
-                opened(self._connection, [(topic, number)]) as log,
+                self._opened([(topic, number)]) as log,
             ):
                 found = await hear(log, (topic, number), lane, self._numbers, self._count_on)
             heard[number] = found
@@ -197,7 +197,7 @@ class Rebuild:
         names, every = self._names, range(self.done.partitions)
         topics = (names.by_contact, names.dead_letters)
         places = [(topic, number) for topic in topics for number in every]
-        async with opened(self._connection, places) as log:
+        async with self._opened(places) as log:
             self._begin("Reading what was sent on", log.records)
             found = await followed(log, names.by_contact, self._count_on)
         for number in every:
@@ -222,7 +222,7 @@ class Rebuild:
             self._count_on(records)
 
         async with self._lane(lane):
-            async with opened(self._connection, [(topic, number) for topic in names.sources]) as log:
+            async with self._opened([(topic, number) for topic in names.sources]) as log:
                 arrived = what_followed.arrived
                 arrived.done = {
                     # An offset from before the topic was made anew says nothing.
@@ -265,9 +265,12 @@ class Rebuild:
                 ) from error
             raise error from None
 
+    def _opened(self, places: Sequence[Place]) -> AbstractAsyncContextManager[Log]:
+        return opened(self._connection, places, self._settings.unpacked_mib << 20)
+
     async def _count(self, topics: Sequence[str]) -> int:
         every = range(self.done.partitions)
-        async with opened(self._connection, [(topic, n) for topic in topics for n in every]) as log:
+        async with self._opened([(topic, n) for topic in topics for n in every]) as log:
             return log.records
 
     def _begin(self, step: str, total: int) -> None:

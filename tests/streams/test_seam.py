@@ -88,7 +88,13 @@ def test_what_is_called_is_still_there(owner: type, names: list[str]) -> None:
         (fetcher.Fetcher._proc_fetch_request, ["highwater", "lso", "timestamp = now_ms"]),
         (fetcher.Fetcher._proc_fetch_request, ["(self, assignment, node_id, request)", "request.topics"]),
         (fetcher.Fetcher._proc_fetch_request, ["self._records[tp] = FetchResult("]),
+        (
+            fetcher.Fetcher._proc_fetch_request,
+            ["self._client.send(node_id, request)", "MemoryRecords(part_data[-1])"],
+        ),
         (fetcher.FetchResult.__init__, ["self._partition_records = partition_records"]),
+        (fetcher.PartitionRecords._unpack_records, ["records = self._records\n", "records.has_next()"]),
+        (fetcher.PartitionRecords._unpack_records, ["records.next_batch()", "for record in next_batch:"]),
         (fetcher.PartitionRecords._unpack_records, ["self._consumer_record(tp, record)"]),
         (fetcher.Fetcher._fetch_requests_routine, ["self._proc_fetch_request(assignment, node_id, request)"]),
         (aiokafka.AIOKafkaConsumer.__init__, ["_subscription"]),
