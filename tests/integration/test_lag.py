@@ -1,9 +1,11 @@
 """`segments lag` on a real Kafka and Redis: what waits, with a worker and without, and that it only looks."""
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import redis
@@ -19,16 +21,27 @@ from tests.integration.probing import Probed
 from tests.streams.cli.running import command
 
 
-def lag(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+@contextlib.contextmanager
+def looking(installation: Installation, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
         command("lag", *arguments),
         cwd=installation.folder,
         env=dict(installation.worker().environment),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def lag(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
+    with looking(installation, *arguments) as process:
+        said, errors = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, said, errors)
 
 
 def figures(installation: Installation, *arguments: str) -> dict[str, Any]:
@@ -53,7 +66,7 @@ async def test_what_waits_is_told_before_while_and_after_a_worker_takes_it(insta
     sent = history(11, 3000, installation.partitions)
     await installation.produce(sent)
     ends = await installation.ends(installation.topics.events)
-    others, before = groups(installation), stored(installation)
+    known, before = groups(installation), stored(installation)
     assert before == {}
     found = figures(installation)
     assert [each["waiting"] for each in found["partitions"]] == [ends[number] for number in range(4)]
@@ -64,13 +77,18 @@ async def test_what_waits_is_told_before_while_and_after_a_worker_takes_it(insta
     assert age_s - 86_400 < found["oldest_s"] < age_s + 10
     assert lag(installation).stdout.splitlines()[-1].split()[:2] == ["in", "all"]
     assert stored(installation) == before
-    assert groups(installation) == others
+    assert groups(installation) == known
 
-    probed = Probed(installation)
-    ended = await asyncio.to_thread(lag, installation, "--until-done", "--json", "--over", "100ms")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    looks = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert looks[0]["waiting"] > looks[-1]["waiting"] == 0
+    with looking(installation, "--until-done", "--json", "--over", "100ms") as process:
+        assert process.stdout is not None
+        first = await asyncio.to_thread(process.stdout.readline)
+        # Not before: it could be done before anybody looks.
+        probed = Probed(installation)
+        others, errors = await asyncio.to_thread(process.communicate, timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    looks = [json.loads(line) for line in [first, *others.splitlines()]]
+    assert looks[0]["waiting"] == len(sent)
+    assert looks[-1]["waiting"] == 0
     assert any(look["taken_per_s"] > 0 for look in looks)
     done = dict.fromkeys(range(4), 0)
     await probed.until(lambda: probed.by_partition("segments_catch_up_seconds") == done, "not caught up")

@@ -14,7 +14,7 @@ def _contact(standings: dict[int, Standing]) -> Contact:
         now_ms=5,
         first_received_ms=3,
         wake_ms=9,
-        seen=b"12345678",
+        seen=bytearray(b"12345678"),
         features={0: [1, 2], 7: "x"},
         memberships={2: Membership(3, 4, 9)},
         standings=standings,
