@@ -42,5 +42,3 @@ class Contact(msgspec.Struct):
     """By the segment's number; only of segments that have a policy or are in a group."""
     schedule: list[int] | None = None
     """Not stored; see ``rules.schedule``."""
-    size: int = 0
-    """How long its record was, in bytes, when it was last read or written; not stored."""

@@ -33,7 +33,11 @@ class Work:
 class Contacts:
     """The contacts of one partition that are in memory, bounded in number.
 
-    What is here may be ahead of the store while a commit is on its way; if that is not done, ``forget`` it.
+    Between two pieces of work they are kept as their records: one piece of memory each, where an object is forty, most of
+    which are in no cache of the processor when its next event comes. To read a record takes less than to wait for those,
+    and a record takes a sixth of the room.
+
+    What is here may be ahead of the store while a commit is on its way; if that is not done, drop it.
     """
 
     def __init__(
@@ -44,26 +48,34 @@ class Contacts:
         capacity: int,
         capacity_bytes: int = 32 * 1024 * 1024,
     ) -> None:
-        """``capacity_bytes`` bounds them by the size of their records as stored; in memory they take several times
-        that. So a few with very much to remember do not take the place of many."""
+        """``capacity_bytes`` bounds them by the size of their records, too, so that a few with very much to remember do
+        not take the place of many."""
         self._step = step
         self._epoch = epoch
         self._change = change
         self._capacity = capacity
         self._capacity_bytes = capacity_bytes
-        self._contacts: dict[str, Contact] = {}
+        self._records: dict[str, bytes] = {}
+        """As the store has them, or will have them with the commit that is on its way; none of them is to be brought
+        through a change of definitions any more."""
+        self._at_work: dict[str, Contact] = {}
+        """Those of which a piece of work has made objects."""
         self._size = 0
-        """Of all their records, as they were last read or written."""
+        """Of all the records, in bytes."""
 
     def missing(self, ids: Iterable[str]) -> list[str]:
         """Those of the contacts that are not in memory, each once."""
-        contacts = self._contacts
-        return [contact_id for contact_id in dict.fromkeys(ids) if contact_id not in contacts]
+        records, at_work = self._records, self._at_work
+        return [
+            contact_id
+            for contact_id in dict.fromkeys(ids)
+            if contact_id not in records and contact_id not in at_work
+        ]
 
     @property
     def known(self) -> Container[str]:
-        """The ids of the contacts in memory, as they are at any time."""
-        return self._contacts.keys()
+        """The ids of the contacts in memory, as they are at any time, but for those of which nothing is stored yet."""
+        return self._records.keys()
 
     def bring_in(
         self, ids: Sequence[str], records: Sequence[bytes | None], work: Work, most: int | None = None
@@ -73,25 +85,24 @@ class Contacts:
         for count, (contact_id, record) in enumerate(zip(ids, records, strict=True)):
             if most is not None and len(work.transitions) >= most:
                 return count
-            if contact_id in self._contacts:
+            if contact_id in self._records or contact_id in self._at_work:
                 continue
             if record is None:
-                self._contacts[contact_id] = Contact(id=contact_id)
+                self._at_work[contact_id] = Contact(id=contact_id)
                 continue
-            contact, epoch = decode_record(contact_id, record)
-            self._contacts[contact_id] = contact
-            contact.size = len(record)
-            self._size += contact.size
-            if self._change is not None and epoch != self._epoch:
+            self._keep(contact_id, record)
+            if self._change is not None:
+                contact, epoch = decode_record(contact_id, record)
                 wake_ms = contact.wake_ms
-                if self._step.redefine(contact, self._change, work.transitions):
+                if epoch != self._epoch and self._step.redefine(contact, self._change, work.transitions):
+                    self._at_work[contact_id] = contact
                     work.note(contact, wake_ms)
         return len(ids)
 
     def take(self, event: Event, work: Work, most: int | None = None) -> bool:
         """Takes one event, in the order of the log; returns whether it did: not where the wakes before it already bring
         about ``most`` transitions."""
-        contact = self._contacts[event.contact_id]
+        contact = self._at_work.get(event.contact_id) or self._read(event.contact_id)
         clock_ms, wake_ms = work.clock_ms, contact.wake_ms
         if event.received_ms > clock_ms:  # noqa: PLR1730 - on the path of every event
             clock_ms = event.received_ms
@@ -114,28 +125,33 @@ class Contacts:
     def wake(self, contact_id: str, work: Work, most: int | None = None) -> None:
         """Lets the wakes of a contact that the clock has gone beyond happen; once there are ``most`` transitions, the
         others are left for another time."""
-        contact = self._contacts[contact_id]
+        contact = self.get(contact_id)
         work.note(contact, contact.wake_ms)
         self._step.advance(contact, work.clock_ms, work.transitions, most=most)
 
     def get(self, contact_id: str) -> Contact:
-        """A contact that is in memory."""
-        return self._contacts[contact_id]
+        """A contact that is in memory, for the work that is being done."""
+        return self._at_work.get(contact_id) or self._read(contact_id)
+
+    def _read(self, contact_id: str) -> Contact:
+        contact = self._at_work[contact_id] = decode_record(contact_id, self._records[contact_id])[0]
+        return contact
 
     def wake_of(self, contact_id: str) -> int | None:
         """The contact's wake, in milliseconds UTC."""
-        return self._contacts[contact_id].wake_ms
+        return self.get(contact_id).wake_ms
 
     def records(self, work: Work) -> dict[str, bytes]:
         """The records to store."""
-        found: dict[str, bytes] = {}
-        epoch, grown = self._epoch, 0
-        for contact in work.contacts:
-            found[contact.id] = record = encode_record(contact, epoch)
-            grown += len(record) - contact.size
-            contact.size = len(record)
-        self._size += grown
+        epoch = self._epoch
+        found = {contact.id: encode_record(contact, epoch) for contact in work.contacts}
+        for contact_id, record in found.items():
+            self._keep(contact_id, record)
         return found
+
+    def _keep(self, contact_id: str, record: bytes) -> None:
+        self._size += len(record) - len(self._records.get(contact_id, b""))
+        self._records[contact_id] = record
 
     def wakes(self, work: Work) -> dict[str, int | None]:
         """The wakes to store: those that are not what is stored."""
@@ -146,23 +162,21 @@ class Contacts:
         }
 
     def settle(self) -> None:
-        """Makes room, the longest known contacts first, where there are more than the capacity."""
-        if len(self._contacts) <= self._capacity and self._size <= self._capacity_bytes:
+        """A piece of work is done: keeps records alone, and makes room, the longest known contacts first, where there are
+        more than the capacity."""
+        self._at_work.clear()
+        records = self._records
+        if len(records) <= self._capacity and self._size <= self._capacity_bytes:
             return
         most, most_bytes = self._capacity - self._capacity // 10, self._capacity_bytes * 9 // 10
-        for contact_id in list(self._contacts):
-            if len(self._contacts) <= most and self._size <= most_bytes:
+        for contact_id in list(records):
+            if len(records) <= most and self._size <= most_bytes:
                 return
-            self._size -= self._contacts.pop(contact_id).size
+            self._size -= len(records.pop(contact_id))
 
     def changes_done(self) -> None:
         """Every stored contact has been brought through the change of definitions."""
         self._change = None
-
-    def forget(self) -> None:
-        """Drops all contacts: what is stored is right."""
-        self._contacts.clear()
-        self._size = 0
 
 
 def memberships(transitions: Iterable[Transition]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
