@@ -155,7 +155,7 @@ class Settings(BaseModel):
     )
     cached_contacts: Annotated[int, BeforeValidator(values.whole_number(1, 10_000_000))] = Field(
         50_000,
-        description="How many contacts of each partition a worker keeps in memory, at a few KB each; fewer where their records "
+        description="How many contacts of each partition a worker keeps in memory, at 1 to 2 KB each; fewer where their records "
         "are large",
     )
     unpacked_mib: Annotated[int, BeforeValidator(values.whole_number(1, 1_000_000))] = Field(
