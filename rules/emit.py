@@ -21,6 +21,9 @@ class Emitter:
     Generated code is about three times as fast as nested closures, which matters on the path of every event. It holds
     no text of a definition: names, patterns and values are bound as constants, so that no definition can become a
     program.
+
+    Constants and numbers are values of parameters, so functions of the same shape have one code. A thousand segments
+    have a few dozen pieces of it, which are compiled once and stay in the processor's caches.
     """
 
     def __init__(self, parameters: str = "features, now, contact") -> None:
@@ -61,44 +64,24 @@ class Emitter:
         return name
 
     def number(self, value: int) -> str:
-        """A whole number in which segments that are alike otherwise differ, such as a length of time."""
-        return str(value)
-
-    def function(self, result: str) -> Function:
-        """The function whose body was written and that returns ``result``."""
-        code = _compiled(f"def judge({self._parameters}):{self._body(result)}")
-        return FunctionType(code, _SCOPE | self._constants)
-
-    def _body(self, result: str) -> str:
-        reads = [f"{name} = features.get({self.number(number)})" for number, name in self._features.items()]
-        return "".join(f"\n    {line}" for line in [*reads, *self._lines, f"return {result}"])
-
-
-class SharingEmitter(Emitter):
-    """Writes a function that has its code in common with all functions of the same shape.
-
-    Constants and numbers are values of parameters. So a thousand segments have a few dozen pieces of code, which are
-    compiled once and stay in the processor's caches.
-    """
-
-    def number(self, value: int) -> str:
+        """What stands for a whole number in which segments that are alike otherwise differ, such as a length of time."""
         return self.constant(value)
 
     def function(self, result: str) -> Function:
-        body = self._body(result)  # adds constants
+        """The function whose body was written and that returns ``result``."""
+        reads = [f"{name} = features.get({self.number(number)})" for number, name in self._features.items()]
         parameters = ", ".join([self._parameters, *self._constants])
-        code = _shared(f"def judge({parameters}):{body}")
+        body = "".join(f"\n    {line}" for line in [*reads, *self._lines, f"return {result}"])
+        code = _compiled(f"def judge({parameters}):{body}")
         return FunctionType(code, _SCOPE, argdefs=tuple(self._constants.values()))
 
 
 _SCOPE: dict[str, Any] = {"ALWAYS": ALWAYS, "NEVER": NEVER, "__builtins__": builtins}
 
 
+@lru_cache(MOST_SHAPES)
 def _compiled(source: str) -> CodeType:
     scope: dict[str, Any] = {}
     exec(source, scope)  # noqa: S102 - only our own names and integers
     code: CodeType = scope["judge"].__code__
     return code
-
-
-_shared = lru_cache(MOST_SHAPES)(_compiled)

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from rules.contact import Contact
-from rules.emit import SharingEmitter
+from rules.emit import Emitter
 from rules.program import Program
 from rules.verdict import NEVER, SHIFT_MS
 
@@ -52,7 +52,7 @@ class Panel:
     def _judge(self) -> Judge:
         if len(self.programs) > MOST_IN_ONE:
             return self._one_by_one
-        to = SharingEmitter("features, now, contact, memberships, found")
+        to = Emitter("features, now, contact, memberships, found")
         for program in self.programs:
             verdict = to.variable()
             to.line(f"{verdict} = {program.emit(to)}")

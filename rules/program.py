@@ -7,7 +7,7 @@ from typing import Any
 from rules.compiler import Translation, compile_leaf
 from rules.conditions import Node, Score, Tally, leaves_of, told_of
 from rules.contact import Contact
-from rules.emit import Emitter, SharingEmitter
+from rules.emit import Emitter
 from rules.features import Feature
 from rules.lacks import Sight
 from rules.layers import Unit, named_by
@@ -137,7 +137,7 @@ class Draft:
         def emit(to: Emitter) -> str:
             return Translation(to, self._compiled, numbering).emit(self.segment.when)
 
-        to = SharingEmitter()
+        to = Emitter()
         judge = to.function(emit(to))
         segment, leaves = self.segment, self._leaf_programs(numbering)
         return Program(
@@ -159,7 +159,7 @@ class Draft:
     def _leaf_programs(self, numbering: Numbering) -> tuple[LeafProgram, ...]:
         programs = []
         for written in told_of(self.segment.when):
-            to = SharingEmitter()
+            to = Emitter()
             judge = to.function(Translation(to, self._compiled, numbering).emit(written))
             if isinstance(written, Score):
                 observer = self._observer_of(written.score, numbering)
@@ -184,7 +184,7 @@ class Draft:
 
     def _teller(self, leaves: Sequence[LeafProgram], numbering: Numbering) -> Tell:
         """All the leaves in one function: of a thousand segments, one for each leaf would seldom be in any cache."""
-        to = SharingEmitter("features, now, contact, now_ms")
+        to = Emitter("features, now, contact, now_ms")
         told = []
         for leaf in leaves:
             verdict = Translation(to, self._compiled, numbering).emit(leaf.written)
@@ -197,7 +197,7 @@ class Draft:
         return to.function(f"[{', '.join(told)}]")
 
     def _observer_of(self, tally: Tally, numbering: Numbering) -> Observe:
-        to = SharingEmitter()
+        to = Emitter()
         total = to.function(Translation(to, self._compiled, numbering).emit_total(tally))
         return lambda contact, now_ms: total(contact.features, now_ms + SHIFT_MS, contact)
 
