@@ -94,8 +94,7 @@ class Cluster:
 
     async def close(self) -> None:
         self._closed = True
-        for line in list(self._lines.values()):
-            await line.close()
+        await asyncio.gather(*[line.close() for line in self._lines.values()])
         if self._reading is not None:
             await asyncio.wait([self._reading])
 
@@ -160,8 +159,8 @@ class Cluster:
 
     async def _close_idle(self) -> None:
         """Nodes come and go, and get other addresses: lines to those that have no slots any more are ended."""
-        for node in [each for each, line in self._lines.items() if each not in self._known and line.is_idle]:
-            await self._lines.pop(node).close()
+        gone = [each for each, line in self._lines.items() if each not in self._known and line.is_idle]
+        await asyncio.gather(*[self._lines.pop(node).close() for node in gone])
 
 
 def _at(node: Address, error: StoreUnavailable) -> StoreUnavailable:

@@ -22,6 +22,9 @@ from streams.store.errors import StoreUnavailable, Trouble
 
 Pending: TypeAlias = "tuple[bytes, asyncio.Future[Any]]"
 
+GOODBYE_S = 0.5
+"""How long a server may take to answer that a connection is being closed."""
+
 _BY_CLASS: tuple[tuple[type[Exception], Trouble], ...] = (
     (redis_errors.AuthenticationError, Trouble.DENIED),
     (redis_errors.NoPermissionError, Trouble.DENIED),
@@ -119,7 +122,10 @@ class Line:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
         self._fail(self._waiting, ConnectionError("the store was closed"))
-        await self._connection.disconnect(nowait=True)
+        # Over TLS both ends say goodbye before the socket is closed, and nobody is there for it once the loop has ended.
+        with contextlib.suppress(redis_errors.RedisError, OSError):
+            async with asyncio.timeout(GOODBYE_S):
+                await self._connection.disconnect()
 
     async def _work(self) -> None:
         while self._waiting:

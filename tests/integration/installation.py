@@ -147,6 +147,19 @@ class Installation:
                 if hurry is None or not hurry.is_set():
                     await asyncio.sleep(pause_s)
 
+    async def until_read(self, topic: str, count: int, timeout_s: float = 10) -> list[ConsumerRecord]:
+        """All that a topic holds once it is that many or more, or when time is up.
+
+        Of what a transaction wrote a reader learns a moment after the producer has heard that it is committed: the
+        coordinator answers before it tells the partitions (KIP-98).
+        """
+        until = time.monotonic() + timeout_s
+        while True:
+            found = await self.read(topic)
+            if len(found) >= count or time.monotonic() > until:
+                return found
+            await asyncio.sleep(0.02)
+
     async def read(self, topic: str) -> list[ConsumerRecord]:
         """All that a topic holds, in order within a partition."""
         found: list[ConsumerRecord] = []

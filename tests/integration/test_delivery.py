@@ -154,9 +154,10 @@ class Site:
     async def take(self, lane: Lane, records: Sequence[KafkaRecord]) -> None:
         await lane.handle({self.installation.topics.events: records})
 
-    async def copies(self) -> Counter[str]:
-        """How often each message id stands on the transitions topic, for who reads what is committed."""
-        records = await self.installation.read(self.installation.topics.transitions)
+    async def copies(self, expected: int) -> Counter[str]:
+        """How often each message id stands on the transitions topic, for who reads what is committed: so many records
+        are waited for."""
+        records = await self.installation.until_read(self.installation.topics.transitions, expected)
         return Counter(json.loads(record.value)["messageId"] for record in records)
 
 
@@ -168,14 +169,14 @@ async def test_with_exactly_once_a_paused_owner_publishes_nothing_after_its_succ
         site = Site(install(), stack)
         paused, gate = await site.lane("exactly_once", pause)
         await site.take(paused, _records(0, 10))
-        assert len(await site.copies()) == 10
+        assert len(await site.copies(10)) == 10
         gate.close()
         gate.reached.clear()
         at_work = asyncio.create_task(site.take(paused, _records(10, 10)))
         await gate.reached.wait()
-        assert len(await site.copies()) == 10, "what is in an open transaction is not to be seen"
+        assert len(await site.copies(10)) == 10, "what is in an open transaction is not to be seen"
         successor, _ = await site.lane("exactly_once")
-        assert len(await site.copies()) == 20, "the successor publishes what was left over"
+        assert len(await site.copies(20)) == 20, "the successor publishes what was left over"
         await site.take(successor, _records(20, 10))
         gate.open()
         with pytest.raises(PartitionMoved):
@@ -183,7 +184,7 @@ async def test_with_exactly_once_a_paused_owner_publishes_nothing_after_its_succ
         with pytest.raises(PartitionMoved):
             await site.take(paused, _records(30, 10))
         await site.take(successor, _records(30, 10))
-        copies = await site.copies()
+        copies = await site.copies(40)
         assert len(copies) == 40
         assert set(copies.values()) == {1}
 
@@ -201,7 +202,7 @@ async def test_with_at_least_once_a_paused_owner_repeats_under_the_same_message_
         with pytest.raises(PartitionMoved):
             await site.take(paused, _records(10, 10))
         await site.take(successor, _records(10, 10))
-        copies = await site.copies()
+        copies = await site.copies(30)
         assert len(copies) == 20
         assert sorted(copies.values()) == [1] * 10 + [2] * 10
 
@@ -213,7 +214,7 @@ async def test_an_owner_that_is_back_too_early_shuts_nothing_out_for_good(instal
         for turn in range(6):
             lane, _ = await site.lane("exactly_once")
             await site.take(lane, _records(5 * turn, 5))
-        copies = await site.copies()
+        copies = await site.copies(30)
         assert len(copies) == 30
         assert set(copies.values()) == {1}
 
@@ -232,10 +233,16 @@ async def test_no_lane_waits_for_anothers_transaction(install: Install) -> None:
             for number in range(5):
                 await quick.publish([Output(topic, 1, b"b", b"%d" % number, [])])
         assert not waiting.done()
-        assert [record.value for record in await installation.read(topic)] == [b"0", b"1", b"2", b"3", b"4"]
+        assert [record.value for record in await installation.until_read(topic, 5)] == [
+            b"0",
+            b"1",
+            b"2",
+            b"3",
+            b"4",
+        ]
         slow.gate.open()
         assert await waiting == {(topic, 0): 1}
-        assert len(await installation.read(topic)) == 6
+        assert len(await installation.until_read(topic, 6)) == 6
     finally:
         await slow.stop()
         await quick.stop()
@@ -252,9 +259,9 @@ async def test_what_a_topic_finds_too_large_is_sent_in_smaller_batches_of_one_tr
     outputs = [Output(topic, 0, b"k", b"x" * 100_000, [("ce_id", b"%d" % n)]) for n in range(40)]
     try:
         await publisher.publish(outputs)
+        assert len(await installation.until_read(topic, 40)) == 40
         ids = {b"%d" % n for n in range(50)}
         assert await publisher.published((topic, 0), 0, ids) == {b"%d" % n for n in range(40)}
-        assert len(await installation.read(topic)) == 40
     finally:
         await publisher.stop()
 

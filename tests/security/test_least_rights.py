@@ -1,11 +1,13 @@
 """A worker runs with exactly the rights of docs/how-to/secure.md, and says which one is missing where it has fewer."""
 
 import asyncio
+import gc
 import json
 import os
 import re
 import subprocess
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -253,6 +255,22 @@ async def test_asking_leaves_nothing_behind(secured_redis: SecuredRedis, unique:
     await store.close()
     with redis.Redis.from_url(secured_redis.admin_url) as client:
         assert client.keys(f"{unique}*") == []
+
+
+@pytest.mark.filterwarnings("always::ResourceWarning")
+def test_a_closed_store_leaves_no_socket_open(secured_redis: SecuredRedis, unique: str) -> None:
+    secured_redis.set_user(unique, *redis_rules(unique))
+
+    async def use() -> None:
+        store = RedisStore(secured_redis.url(unique), unique)
+        await store.open(2)
+        await store.close()
+
+    gc.collect()
+    with warnings.catch_warnings(record=True) as said:
+        asyncio.run(use())
+        gc.collect()
+    assert [str(each.message) for each in said] == []
 
 
 async def test_redis_that_another_authority_signed_for_is_not_trusted(
