@@ -1,6 +1,6 @@
 """From a condition to a program over features."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from rules import conditions as written
@@ -9,6 +9,7 @@ from rules.emit import Emitter, Function
 from rules.features import Source
 from rules.leaves import (
     EventProperty,
+    Guard,
     KnownFor,
     Leaf,
     MembershipTest,
@@ -127,9 +128,9 @@ class Translation:
                 return f"(-{self.emit(only)})"
             case written.AtLeast(at_least=k, of=inner):
                 verdicts = ", ".join([self.emit(child) for child in inner])
-                return self._named(f"{self._to.constant(at_least)}({k}, [{verdicts}])")
+                return self._to.named(f"{self._to.constant(at_least)}({k}, [{verdicts}])")
             case written.Score(score=tally):
-                return self._named(self._scored(Scoring(tally).verdict, tally))
+                return self._to.named(self._scored(Scoring(tally).verdict, tally))
             case _:
                 leaf = self._leaves[id(condition)]
                 return leaf.emit(self._to, leaf.number(self._numbering))
@@ -147,22 +148,40 @@ class Translation:
         )
         return f"{self._to.constant(function)}(now, [{verdicts}], [{states}])"
 
-    def _named(self, expression: str) -> str:
-        name = self._to.variable()
-        self._to.line(f"{name} = {expression}")
-        return name
-
     def _folded(self, function: str, inner: tuple[Condition, ...]) -> str:
         verdicts = [self.emit(child) for child in inner]
-        return verdicts[0] if len(verdicts) == 1 else self._named(f"{function}({', '.join(verdicts)})")
+        return verdicts[0] if len(verdicts) == 1 else self._to.named(f"{function}({', '.join(verdicts)})")
 
     def _all(self, inner: tuple[Condition, ...]) -> str:
-        first, *others = sorted(inner, key=self._cost)
-        out = self._named(self.emit(first))
+        """Once false for good, whatever the others say: most contacts are in few segments, so most end early."""
+        to, guards, others = self._to, list[Guard](), list[Condition]()
+        for child in sorted(inner, key=self._cost):
+            guard = self._guard(child)
+            if guard is None:
+                others.append(child)
+            else:
+                guards.append(guard)
+        if not guards:
+            return self._least(to.named(self.emit(others[0])), others[1:])
+        out = to.variable()
+        to.line(f"{out} = NEVER")
+        with to.when(" and ".join(guard.condition for guard in guards)):
+            first, *more = [guard.until for guard in guards if guard.until is not None] or ["ALWAYS"]
+            to.line(f"{out} = {first}")
+            for until in more:
+                to.line(f"if {until} < {out}: {out} = {until}")
+            self._least(out, others)
+        return out
+
+    def _guard(self, condition: Condition) -> Guard | None:
+        leaf = self._leaves.get(id(condition))
+        return None if leaf is None else leaf.emit_guard(self._to, leaf.number(self._numbering))
+
+    def _least(self, out: str, others: Sequence[Condition]) -> str:
+        """Writes the code that lets ``out`` be the least of what it is and the verdicts of other conditions."""
         for child in others:
-            # Once false for good, whatever the others say: most contacts are in few segments, so most end here.
-            with self._to.when(f"{out} != NEVER"):
-                verdict = self._named(self.emit(child))
+            with self._to.when(f"{out} is not NEVER"):
+                verdict = self._to.named(self.emit(child))
                 self._to.line(f"if {verdict} < {out}: {out} = {verdict}")
         return out
 

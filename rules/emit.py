@@ -57,6 +57,14 @@ class Emitter:
         self._variables += 1
         return f"v{self._variables}"
 
+    def named(self, expression: str) -> str:
+        """The variable that holds what an expression says."""
+        if expression.isidentifier():
+            return expression
+        name = self.variable()
+        self.line(f"{name} = {expression}")
+        return name
+
     def constant(self, value: Any) -> str:
         """A name bound to ``value``."""
         name = f"c{len(self._constants)}"

@@ -4,6 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rules.conditions import CountTest
@@ -15,13 +16,24 @@ from rules.features.latest import Order
 from rules.numbering import Numbering
 from rules.paths import Values
 from rules.value_tests import ValueTests
-from rules.values import is_timed, predicate, timed_predicate
+from rules.values import is_timed, only_text, predicate, timed_predicate
 from rules.verdict import SHIFT_MS
 
 Loses = Callable[[Contact, int], int | None]
 """From a contact and now to a moment, both in milliseconds UTC; None: there is none."""
 Observe = Callable[[Contact, int], Any]
 """From a contact and now, in milliseconds UTC, to what the leaf measures there, in JSON's types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The code of a verdict that is never false until a moment: true, or false for good. An ``all`` tests those first, in
+    one expression, which most contacts leave at its first part."""
+
+    condition: str
+    """Whether the verdict is true."""
+    until: str | None = None
+    """The variable that ``condition`` sets to the verdict where it is true; None: the verdict is ALWAYS then."""
 
 
 class Leaf(ABC):
@@ -44,6 +56,10 @@ class Leaf(ABC):
     @abstractmethod
     def emit(self, to: Emitter, number: int) -> str:
         """Writes the code of the verdict over what has that number, and returns the variable that holds it."""
+
+    def emit_guard(self, to: Emitter, number: int) -> Guard | None:  # noqa: ARG002
+        """The verdict that ``emit`` gives, as a guard; None where it has none."""
+        return None
 
     @abstractmethod
     def observer(self, number: int) -> Observe:
@@ -68,6 +84,15 @@ class RollingCount(Leaf):
 
     def emit(self, to: Emitter, number: int) -> str:
         return emit_rolling_count(to, to.feature(number), self._within_ms, self._test)
+
+    def emit_guard(self, to: Emitter, number: int) -> Guard | None:
+        low = self._test.low
+        if not low or self._test.high is not None:
+            return None
+        times, until = to.feature(number), to.variable()
+        ends = to.number(self._within_ms + SHIFT_MS)
+        enough = times if low == 1 else f"{times} is not None and len({times}) >= {low}"
+        return Guard(f"{enough} and ({until} := {times}[-{low}] + {ends}) > now", until)
 
     def observer(self, number: int) -> Observe:
         return lambda contact, now_ms: in_window(contact.features.get(number, ()), now_ms, self._within_ms)
@@ -119,10 +144,13 @@ class TotalCount(Leaf):
         self._test = test
 
     def emit(self, to: Emitter, number: int) -> str:
-        total, out = to.feature(number), to.variable()
-        high = "" if self._test.high is None else f" <= {self._test.high}"
-        to.line(f"{out} = ALWAYS if {self._test.low} <= ({total} or 0){high} else NEVER")
+        out = to.variable()
+        to.line(f"{out} = ALWAYS if {self.emit_guard(to, number).condition} else NEVER")
         return out
+
+    def emit_guard(self, to: Emitter, number: int) -> Guard:
+        high = "" if self._test.high is None else f" <= {self._test.high}"
+        return Guard(f"{self._test.low} <= ({to.feature(number)} or 0){high}")
 
     def observer(self, number: int) -> Observe:
         return lambda contact, _: contact.features.get(number, 0)
@@ -140,12 +168,16 @@ class ValueLeaf(Leaf):
         self._tests = tests
 
     def _emit_tests(self, to: Emitter, values: str) -> str:
-        out = to.variable()
         if is_timed(self._tests):
-            to.line(f"{out} = {to.constant(timed_predicate(self._tests))}({values}, now)")
-        else:
-            to.line(f"{out} = ALWAYS if {to.constant(predicate(self._tests))}({values}) else NEVER")
-        return out
+            return f"{to.constant(timed_predicate(self._tests))}({values}, now)"
+        return f"(ALWAYS if {self._emit_passes(to, values)} else NEVER)"
+
+    def _emit_passes(self, to: Emitter, values: str) -> str:
+        """The code of tests that are not timed."""
+        text = only_text(self._tests)
+        if text is not None:
+            return f"{to.constant(text)} in {values}"
+        return f"{to.constant(predicate(self._tests))}({values})"
 
 
 class TraitTest(ValueLeaf):
@@ -156,8 +188,15 @@ class TraitTest(ValueLeaf):
         self.feature = TraitValue(path)
 
     def emit(self, to: Emitter, number: int) -> str:
-        read = to.constant(TraitValue.values)
-        return self._emit_tests(to, f"{read}({to.feature(number)})")
+        return to.named(self._emit_tests(to, self._values(to, number)))
+
+    def emit_guard(self, to: Emitter, number: int) -> Guard | None:
+        if is_timed(self._tests):
+            return None
+        return Guard(self._emit_passes(to, self._values(to, number)))
+
+    def _values(self, to: Emitter, number: int) -> str:
+        return f"{to.constant(TraitValue.values)}({to.feature(number)})"
 
     def observer(self, number: int) -> Observe:
         return lambda contact, _: as_json(TraitValue.values(contact.features.get(number)))
@@ -185,6 +224,16 @@ class EventProperty(ValueLeaf):
                 to.line(f"{leaves} = {kept}[0] + {to.number(self._within_ms + SHIFT_MS)}")
                 to.line(f"{out} = min({out}, {leaves}) if {leaves} > now else NEVER")
         return out
+
+    def emit_guard(self, to: Emitter, number: int) -> Guard | None:
+        if is_timed(self._tests):
+            return None
+        kept = to.feature(number)
+        passes = f"{kept} is not None and {self._emit_passes(to, f'{kept}[1]')}"
+        if self._within_ms is None:
+            return Guard(passes)
+        until, ends = to.variable(), to.number(self._within_ms + SHIFT_MS)
+        return Guard(f"{passes} and ({until} := {kept}[0] + {ends}) > now", until)
 
     def observer(self, number: int) -> Observe:
         def observe(contact: Contact, now_ms: int) -> Any:

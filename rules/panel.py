@@ -54,9 +54,8 @@ class Panel:
             return self._one_by_one
         to = Emitter("features, now, contact, memberships, found")
         for program in self.programs:
-            verdict = to.variable()
-            to.line(f"{verdict} = {program.emit(to)}")
-            with to.when(f"{verdict} != NEVER or {to.number(program.number)} in memberships"):
+            verdict = to.named(program.emit(to))
+            with to.when(f"{verdict} is not NEVER or {to.number(program.number)} in memberships"):
                 to.line(f"found(({to.constant(program)}, {verdict}))")
         return to.function("None")
 

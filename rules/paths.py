@@ -114,7 +114,23 @@ def event_scalar_reader(path: str) -> Callable[[Event], str | float | bool | Non
 def event_reader(path: str) -> Callable[[Event], Values]:
     """A function that reads ``path`` from an event: its properties, or its context where the path begins with it."""
     if path.startswith("context."):
-        read_context = reader(path.removeprefix("context."))
-        return lambda event: read_context(event.context)
+        whole = path.removeprefix("context.")
+        read_context = reader(whole)
+        first, _, second = whole.partition(".")
+        if not second or "." in second:
+            return lambda event: read_context(event.context)
+
+        def read_pair(event: Event) -> Values:
+            # As `reader` reads it; of what most events say, such as context.device.type, with one call.
+            context = event.context
+            if whole not in context:
+                inner = context.get(first)
+                if type(inner) is dict:
+                    value = inner.get(second)
+                    if type(value) is str:
+                        return (value,)
+            return read_context(context)
+
+        return read_pair
     read_property = reader(path)
     return lambda event: read_property(event.properties)

@@ -9,25 +9,17 @@ WIDTH = 8
 REMEMBERED = 128
 
 
-def digest(message_id: str) -> bytes:
-    """What is kept of a message id."""
-    return blake2b(message_id.encode(), digest_size=WIDTH).digest()
-
-
-def contains(seen: bytes | bytearray, wanted: bytes) -> bool:
-    """Whether a digest is among those seen."""
+def repeats(seen: bytearray, message_id: str) -> bool:
+    """Whether a message id is among those seen; if not, it is from now on, and the oldest goes where there is no room."""
+    new = blake2b(message_id.encode(), digest_size=WIDTH).digest()
     # From the end, which takes half as long as from the beginning.
-    at = seen.rfind(wanted)
+    at = seen.rfind(new)
     while at >= 0:
         if at % WIDTH == 0:
             return True
-        at = seen.rfind(wanted, 0, at + WIDTH - 1)
-    return False
-
-
-def remember(seen: bytearray, new: bytes) -> None:
-    """Takes one more digest into those seen; the oldest goes where there is no room."""
+        at = seen.rfind(new, 0, at + WIDTH - 1)
     seen += new
     if len(seen) > WIDTH * REMEMBERED:
         # Moves nothing but the beginning.
         del seen[:WIDTH]
+    return False

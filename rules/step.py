@@ -4,6 +4,7 @@ Live processing, replay, tests and previews run this same code under different d
 is given; a driver that could not keep the outcome drops the contact and reads it again.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -13,7 +14,7 @@ from rules.contact import Contact, Membership
 from rules.event import Event
 from rules.panel import Verdicts, ordered, verdicts
 from rules.program import Evidence, Program
-from rules.repetitions import contains, digest, remember
+from rules.repetitions import repeats
 from rules.schedule import next_wake_ms, take_due
 from rules.settlement import NOBODY, settle
 
@@ -88,40 +89,37 @@ class Step:
         ``clock_ms`` is the clock of the contact's partition with this event's received time in it. Transitions are
         appended to ``out`` in the order in which they happen.
         """
-        if contact.wake_ms is not None and contact.wake_ms < clock_ms:
+        wake_ms = contact.wake_ms
+        if wake_ms is not None and wake_ms < clock_ms:
             self.advance(contact, clock_ms, out)
-        reserved = event.kind in {"group", "alias"}
-        repetition = False
-        if event.message_id:
-            key = digest(event.message_id)
-            repetition = contains(contact.seen, key)
-            if not repetition:
-                remember(contact.seen, key)
-        if not reserved and (contact.now_ms is None or contact.now_ms < event.received_ms):
-            contact.now_ms = event.received_ms
-        if repetition:
+            wake_ms = contact.wake_ms
+        message_id, received_ms, now_ms = event.message_id, event.received_ms, contact.now_ms
+        is_repetition = message_id is not None and repeats(contact.seen, message_id)
+        is_reserved = event.kind in {"group", "alias"}
+        if now_ms is None or now_ms < received_ms:
+            now_ms = received_ms
+            if not is_reserved:
+                contact.now_ms = now_ms
+        if is_repetition:
             return Outcome.REPETITION
-        if reserved:
+        if is_reserved:
             return Outcome.RESERVED
-        self._process(contact, event, contact.now_ms or 0, out)
-        return Outcome.PROCESSED
-
-    def _process(self, contact: Contact, event: Event, now_ms: int, out: list[Transition]) -> None:
-        received_ms = event.received_ms
         panel = self._catalog.fold(contact.features, event)
-        others: list[Program] = []
-        if contact.first_received_ms is None or received_ms < contact.first_received_ms:
+        others: Sequence[Program] = ()
+        first_ms = contact.first_received_ms
+        if first_ms is None or received_ms < first_ms:
             contact.first_received_ms = received_ms
-            others += self._catalog.newcomers.programs
-        if contact.wake_ms is not None and contact.wake_ms <= now_ms:
+            others = self._catalog.newcomers.programs
+        if wake_ms is not None and wake_ms <= now_ms:
             # A wake at the very moment of the event is judged together with it, and is the event's doing.
-            others += self._due(contact, now_ms)
+            others = [*others, *self._due(contact, now_ms)]
         if others:
             found = verdicts(ordered([*panel.programs, *others]), contact, now_ms)
         else:
             found = panel.verdicts(contact, now_ms)
         if found:
-            self._settle(contact, found, now_ms, Reason.EVENT, event.message_id, out)
+            self._settle(contact, found, now_ms, Reason.EVENT, message_id, out)
+        return Outcome.PROCESSED
 
     def advance(
         self,

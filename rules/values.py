@@ -117,6 +117,12 @@ def is_timed(tests: ValueTests) -> bool:
     return not (tests.within_last_ms is tests.within_next_ms is tests.older_than_ms is None)
 
 
+def only_text(tests: ValueTests) -> str | None:
+    """The text that ``is`` asks for, where that is the only test: it passes where the text is one of the values."""
+    wanted = tests.given.get("is")
+    return wanted if type(wanted) is str and len(tests.given) == 1 else None
+
+
 def predicate(tests: ValueTests) -> Predicate:
     """The tests as one function of the values. ``tests`` must not be timed."""
     positive, negative = _positive(tests), _negative(tests)

@@ -102,11 +102,13 @@ class Contacts:
     def take(self, event: Event, work: Work, most: int | None = None) -> bool:
         """Takes one event, in the order of the log; returns whether it did: not where the wakes before it already bring
         about ``most`` transitions."""
-        contact = self._at_work.get(event.contact_id) or self._read(event.contact_id)
-        clock_ms, wake_ms = work.clock_ms, contact.wake_ms
-        if event.received_ms > clock_ms:  # noqa: PLR1730 - on the path of every event
-            clock_ms = event.received_ms
-        work.note(contact, wake_ms)
+        contact_id, received_ms, clock_ms = event.contact_id, event.received_ms, work.clock_ms
+        contact = self._at_work.get(contact_id) or self._read(contact_id)
+        if received_ms > clock_ms:  # noqa: PLR1730 - on the path of every event
+            clock_ms = received_ms
+        wake_ms = contact.wake_ms
+        if contact_id not in work.changed:
+            work.note(contact, wake_ms)
         if wake_ms is not None and wake_ms < clock_ms and most is not None:
             self._step.advance(contact, clock_ms, work.transitions, most=most)
             wake_ms = contact.wake_ms
@@ -119,7 +121,7 @@ class Contacts:
         if len(transitions) > before:
             for transition in transitions[before:]:
                 if transition.reason == "event":
-                    work.received_ms.append(event.received_ms)
+                    work.received_ms.append(received_ms)
         return True
 
     def wake(self, contact_id: str, work: Work, most: int | None = None) -> None:

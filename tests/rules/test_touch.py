@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from rules.catalog import Blueprint
@@ -34,6 +35,10 @@ class _Life:
         event = Event("u", "track", name, time_ms, 1000, None, properties, context, {})
         return {program.key for program in self._catalog.fold(self._features, event).programs} - {"lately"}
 
+    def is_stored(self) -> None:
+        """The features are what they are after a record was written and read."""
+        self._features = msgspec.msgpack.decode(msgspec.msgpack.encode(self._features), type=dict[int, Any])
+
     def judges_by_time(self, name: str) -> bool:
         """Whether an event has the segment judged that asks how long ago the latest was."""
         event = Event("u", "track", name, 1000, 1000, None, {}, {"app": "shop"}, {})
@@ -47,6 +52,10 @@ def test_a_latest_value_that_stays_the_same_has_none_judged_that_ask_for_it() ->
     assert life.judged("Bought", "ios") == {"both", "bought"}
     assert life.judged("Seen", "android") == {"device", "both", "seen"}
     assert life.judged("Seen", "ios", time_ms=1) == {"seen"}, "an earlier event is not the latest"
+    life.is_stored()
+    assert life.judged("Seen", "android") == {"seen"}
+    life.is_stored()
+    assert life.judged("Seen", "ios") == {"device", "both", "seen"}
 
 
 def test_an_equal_value_of_a_later_event_has_those_judged_that_ask_when_it_was() -> None:
