@@ -96,33 +96,30 @@ class Intake:
         """Sorts a batch. ``known``: ids of contacts of which this partition is known to be the home."""
         taken = Taken()
         sent_on = topic == self._topics.by_contact
-        skew_ms, events, offsets = self._max_future_skew_ms, taken.events, taken.offsets
+        here, partitions, skew_ms = self._partition, self._partitions, self._max_future_skew_ms
+        events, offsets = taken.events, taken.offsets
         for record in records:
             if sent_on and self._came_before(record, taken):
                 taken.repeated += 1
                 continue
-            headers = record.headers
-            received_ms: int | None = record.timestamp
-            if headers or record.timestamp < 0:
-                received_ms = received_time(headers, received_ms)
-            event = decode(record.value, received_ms, max_future_skew_ms=skew_ms, now_ms=now_ms)
-            if isinstance(event, Rejected):
+            headers, timestamp_ms = record.headers, record.timestamp
+            received_ms = (
+                received_time(headers, timestamp_ms) if headers or timestamp_ms < 0 else timestamp_ms
+            )
+            event = decode(record.value, received_ms, skew_ms, now_ms)
+            if not isinstance(event, Event):
                 self._bury(topic, record, event, received_ms, now_ms, taken)
                 continue
             contact_id = event.contact_id
-            if (
-                sent_on
-                or (contact_id in known and record.key == contact_id.encode())
-                or self._belongs_here(contact_id, record.key)
+            if sent_on or (
+                record.key == contact_id.encode()
+                and (contact_id in known or home(contact_id, partitions) == here)
             ):
                 events.append(event)
                 offsets.append(record.offset)
             else:
                 taken.forwards.append(self._forward(topic, record, event))
         return taken
-
-    def _belongs_here(self, contact_id: str, key: bytes | None) -> bool:
-        return key == contact_id.encode() and home(contact_id, self._partitions) == self._partition
 
     def _came_before(self, record: Record, taken: Taken) -> bool:
         """Whether a record was sent on twice: each partition's are sent on in the order of their offsets, so one that

@@ -24,6 +24,9 @@ _NO_TIME = f"a line needs receivedAt or timestamp: it {_MOMENT}"
 _NO_UTF8 = "str is not valid UTF-8"
 _HEADER = "header received_at must be milliseconds since 1970 as decimal text"
 
+_loads = orjson.loads
+"""Reads JSON as the contract does: strictly, and integers over 64 bits as doubles."""
+
 
 class _NumbersAsWritten(msgspec.Struct, gc=False):
     """The two fields of which digits count that a double does not keep."""
@@ -38,27 +41,36 @@ _numbers_as_written = msgspec.json.Decoder(_NumbersAsWritten).decode
 def decode(
     value: bytes | None,
     received_ms: int | None,
-    *,
     max_future_skew_ms: int = MAX_FUTURE_SKEW_MS,
     now_ms: int | None = None,
 ) -> Event | Rejected:
     """The event in a Kafka record's value (contract, section 2). Never raises, whatever the bytes.
 
     ``received_ms`` is what ``received_time`` says. ``now_ms`` is the wall clock in live processing, and None where the
-    past is read again. All times are milliseconds UTC since 1970.
+    past is read again. All times are milliseconds UTC since 1970; ``max_future_skew_ms`` is not negative.
     """
-    record = _load(value)
-    if isinstance(record, Rejected):
-        return record
-    return _event(record, value or b"", received_ms, _HEADER, max_future_skew_ms, now_ms)
+    if value is None or len(value) > MAX_RECORD_BYTES:
+        return _unread(value)
+    try:
+        record = _loads(value)
+    except orjson.JSONDecodeError as error:
+        return _unread(value, error)
+    if type(record) is not dict:
+        return _unread(value)
+    return _event(record, value, received_ms, _HEADER, max_future_skew_ms, now_ms)
 
 
 def decode_line(line: bytes, *, max_future_skew_ms: int = MAX_FUTURE_SKEW_MS) -> Event | Rejected:
     """The event in a line of a file, which says itself when it was received: ``receivedAt``, else ``timestamp``."""
     line = line.rstrip(b"\r\n")
-    record = _load(line)
-    if isinstance(record, Rejected):
-        return record
+    if len(line) > MAX_RECORD_BYTES:
+        return _unread(line)
+    try:
+        record = _loads(line)
+    except orjson.JSONDecodeError as error:
+        return _unread(line, error)
+    if type(record) is not dict:
+        return _unread(line)
     field = "timestamp" if record.get("receivedAt") is None else "receivedAt"
     written = record.get(field)
     received_ms = moment_in(written, field, line)
@@ -66,21 +78,17 @@ def decode_line(line: bytes, *, max_future_skew_ms: int = MAX_FUTURE_SKEW_MS) ->
     return _event(record, line, received_ms, no_time, max_future_skew_ms, None)
 
 
-def _load(value: bytes | None) -> dict[str, Any] | Rejected:
-    """The JSON object. orjson reads JSON as the contract does: strictly, and integers over 64 bits as doubles."""
+def _unread(value: bytes | None, error: orjson.JSONDecodeError | None = None) -> Rejected:
+    """Why there is no record in these bytes. ``error``: what kept them from being read, if they were of a size to be."""
     if value is None:
         return Rejected(Reason.NOT_JSON, "the record has no value")
     if len(value) > MAX_RECORD_BYTES:
         return Rejected(Reason.TOO_LARGE, f"{len(value)} bytes: at most {MAX_RECORD_BYTES} are taken")
-    try:
-        record = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        # orjson says of all such bytes what is true of half surrogates alone.
-        what = "the bytes are no UTF-8" if error.msg.startswith(_NO_UTF8) else error.msg
-        return Rejected(Reason.NOT_JSON, f"{what} (character {error.pos})")
-    if not isinstance(record, dict):
+    if error is None:
         return Rejected(Reason.NOT_AN_OBJECT, "the value must be one JSON object")
-    return record
+    # orjson says of all such bytes what is true of half surrogates alone.
+    what = "the bytes are no UTF-8" if error.msg.startswith(_NO_UTF8) else error.msg
+    return Rejected(Reason.NOT_JSON, f"{what} (character {error.pos})")
 
 
 def _event(
@@ -91,37 +99,55 @@ def _event(
     max_future_skew_ms: int,
     now_ms: int | None,
 ) -> Event | Rejected:
-    """The checks in the contract's order, then the event. ``no_received_time`` says what to fix if it is None."""
+    """The checks in the contract's order, then the event. ``no_received_time`` says what to fix if it is None.
+
+    Every record comes by here, so the usual one takes no further call but for its moment.
+    """
     get = record.get
-    kind = get("type")
-    if type(kind) is not str or kind not in _NAMES:
-        return Rejected(Reason.UNKNOWN_TYPE, f"type must be one of {', '.join(_NAMES)}")
-    contact_id = contact_id_of(get("userId"), get("anonymousId"))
-    if isinstance(contact_id, Rejected):
+    kind, name = get("type"), get("event")
+    if kind != "track":
+        if type(kind) is not str or kind not in _NAMES:
+            return Rejected(Reason.UNKNOWN_TYPE, f"type must be one of {', '.join(_NAMES)}")
+        name = _NAMES[kind]
+    user_id = get("userId")
+    contact_id = (
+        user_id
+        if type(user_id) is str and 0 < len(user_id) <= MAX_ID_CHARACTERS and ANONYMOUS not in user_id
+        else contact_id_of(user_id, get("anonymousId"))
+    )
+    if not isinstance(contact_id, str):
         return contact_id
     message_id = get("messageId")
     if type(message_id) is str and len(message_id) > MAX_ID_CHARACTERS:
         return Rejected(Reason.BAD_ID, f"messageId may have at most {MAX_ID_CHARACTERS} characters")
-    name = get("event") if kind == "track" else _NAMES[kind]
-    if type(name) is not str or (kind == "track" and not name):
+    if type(name) is not str or (not name and kind == "track"):
         return Rejected(Reason.MISSING_EVENT, "a track needs its event: a text that is not empty")
     properties, traits, context = get("properties"), get("traits"), get("context")
     if (
-        (type(message_id) is not str and message_id is not None)
-        or (type(properties) is not dict and properties is not None)
-        or (type(traits) is not dict and traits is not None)
-        or (type(context) is not dict and context is not None)
+        (message_id is not None and type(message_id) is not str)
+        or (properties is not None and type(properties) is not dict)
+        or (traits is not None and type(traits) is not dict)
+        or (context is not None and type(context) is not dict)
     ):
         return _bad_field(message_id, properties, traits)
-    if received_ms is None or received_ms < FIRST_MS or (received_ms > LAST_MS and now_ms is None):
+    if received_ms is None or received_ms < FIRST_MS or (now_ms is None and received_ms > LAST_MS):
         return Rejected(Reason.BAD_TIMESTAMP, no_received_time)
-    time_ms = _event_time(get("timestamp"), value, received_ms, max_future_skew_ms, now_ms)
-    if isinstance(time_ms, Rejected):
-        return time_ms
-    if kind in _NAMED_BY_TYPE:
-        properties = _with_name_and_category(record, properties or {})
-    if kind != "identify":
-        traits = None
+    written = get("timestamp")
+    try:
+        time_ms = (
+            parse_moment(written)
+            if type(written) is str
+            else moment_in(written, "timestamp", value, received_ms)
+        )
+    except ValueError:
+        time_ms = None
+    if time_ms is None:
+        return Rejected(Reason.BAD_TIMESTAMP, f"timestamp {_MOMENT}")
+    if time_ms > received_ms or (now_ms is not None and received_ms > now_ms):
+        too_far = _too_far_ahead(time_ms, received_ms, max_future_skew_ms, now_ms)
+        if too_far is not None:
+            return too_far
+        time_ms = min(time_ms, received_ms)
     # By position: by name it takes as long again.
     return Event(
         contact_id,
@@ -130,9 +156,9 @@ def _event(
         time_ms,
         received_ms,
         message_id or None,
-        properties or {},
+        _with_name_and_category(record, properties or {}) if kind in _NAMED_BY_TYPE else properties or {},
         context or {},
-        traits or {},
+        traits or {} if kind == "identify" else {},
     )
 
 
@@ -175,31 +201,20 @@ def _bad_field(message_id: Any, properties: Any, traits: Any) -> Rejected:
     return Rejected(Reason.BAD_FIELD, f"{field} must be an object")
 
 
-def _event_time(
-    written: Any, value: bytes, received_ms: int, max_future_skew_ms: int, now_ms: int | None
-) -> int | Rejected:
-    """The event time in milliseconds, never later than the received time."""
-    if type(written) is str:
-        # As moment_in does; the usual case without one more call.
-        try:
-            time_ms: int | None = parse_moment(written)
-        except ValueError:
-            time_ms = None
-    else:
-        time_ms = moment_in(written, "timestamp", value, received_ms)
-    if time_ms is None:
-        return Rejected(Reason.BAD_TIMESTAMP, f"timestamp {_MOMENT}")
+def _too_far_ahead(
+    time_ms: int, received_ms: int, max_future_skew_ms: int, now_ms: int | None
+) -> Rejected | None:
+    """Of a record that is ahead of its received time or of this machine's clock: the reason, if by too much."""
     if time_ms > received_ms + max_future_skew_ms:
-        return _too_far_ahead(Reason.FUTURE_TIMESTAMP, time_ms - received_ms, max_future_skew_ms)
-    if now_ms is not None and received_ms > now_ms + max_future_skew_ms:
-        return _too_far_ahead(Reason.FUTURE_RECEIVED, received_ms - now_ms, max_future_skew_ms)
-    return time_ms if time_ms < received_ms else received_ms  # noqa: FURB136 - min() takes three times as long
-
-
-def _too_far_ahead(reason: Reason, ahead_ms: int, allowed_ms: int) -> Rejected:
-    what = "timestamp" if reason is Reason.FUTURE_TIMESTAMP else "the received time"
-    of_what = "the received time" if reason is Reason.FUTURE_TIMESTAMP else "this machine's clock"
-    return Rejected(reason, f"{what} is {ahead_ms} ms ahead of {of_what}: at most {allowed_ms} ms are taken")
+        reason, what, of_what = Reason.FUTURE_TIMESTAMP, "timestamp", "the received time"
+        ahead_ms = time_ms - received_ms
+    elif now_ms is not None and received_ms > now_ms + max_future_skew_ms:
+        reason, what, of_what = Reason.FUTURE_RECEIVED, "the received time", "this machine's clock"
+        ahead_ms = received_ms - now_ms
+    else:
+        return None
+    allowed = f"at most {max_future_skew_ms} ms are taken"
+    return Rejected(reason, f"{what} is {ahead_ms} ms ahead of {of_what}: {allowed}")
 
 
 def moment_in(written: Any, field: str, value: bytes, absent: int | None = None) -> int | None:

@@ -11,6 +11,7 @@ from rules.durations import (
     DAY_MS,
     FIRST_MS,
     LAST_MS,
+    _parse_any_moment,
     format_duration,
     format_moment,
     moment_of_number,
@@ -85,6 +86,45 @@ def test_every_form_says_what_the_calendar_says(
     expected = when.replace(microsecond=cut, tzinfo=UTC) - timedelta(minutes=offset)
     text = f"{when.year:04}-{when:%m-%d}{mark}{when:%H:%M:%S}{fraction}{zone}"
     assert parse_moment(text) == (expected - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def test_every_second_of_an_hour_is_written_and_read() -> None:
+    start = datetime(2024, 2, 29, 23, tzinfo=UTC)
+    for second in range(3600):
+        when = start + timedelta(seconds=second)
+        text = f"{when:%Y-%m-%dT%H:%M:%S}.007Z"
+        moment_ms = (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) + 7
+        assert parse_moment(text) == moment_ms
+        assert format_moment(moment_ms) == text
+
+
+def by_the_pattern(text: str) -> int | None:
+    try:
+        return _parse_any_moment(text)
+    except ValueError:
+        return None
+
+
+@given(
+    st.one_of(
+        ANY_MOMENT.map(format_moment),
+        st.sampled_from(
+            ["0001-01-01T00:00:00.000Z", "2026-01-05T23:59:59", "2026-01-05 10:00:00.123456+00:00"]
+        ),
+    ),
+    st.lists(
+        st.tuples(st.integers(0, 30), st.sampled_from("0123456789 TZtz:-+.,W_\n\u0662"), st.integers(0, 1)),
+        max_size=2,
+    ),
+)
+def test_the_tables_say_what_the_pattern_says(text: str, changes: list[tuple[int, str, int]]) -> None:
+    for at, character, cut in changes:
+        text = text[:at] + character + text[at + cut :]
+    expected = by_the_pattern(text)
+    try:
+        assert parse_moment(text) == expected
+    except ValueError:
+        assert expected is None
 
 
 GRAMMAR = re.compile(

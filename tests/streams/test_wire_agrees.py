@@ -7,6 +7,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules.durations import format_moment
 from rules.event import Event
 from streams.wire import decode
 from tests.streams.wire_reference import reason_of
@@ -61,9 +62,9 @@ records = st.fixed_dictionaries({}, optional=FIELDS) | st.fixed_dictionaries(
 )
 
 
-def same(value: bytes, now_ms: int | None) -> None:
-    found = decode(value, RECEIVED_MS, now_ms=now_ms)
-    expected = reason_of(value, RECEIVED_MS, now_ms)
+def same(value: bytes, now_ms: int | None, skew_ms: int = 300_000) -> None:
+    found = decode(value, RECEIVED_MS, now_ms=now_ms, max_future_skew_ms=skew_ms)
+    expected = reason_of(value, RECEIVED_MS, now_ms, skew_ms)
     if isinstance(found, Event):
         assert repr(msgspec.structs.asdict(found)) == repr(expected)
     else:
@@ -83,6 +84,32 @@ def test_random_records_with_damaged_bytes(record: dict[str, Any], data: st.Data
     for _ in range(data.draw(st.integers(1, 3))):
         value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
     same(bytes(value), None)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(list(FIELDS)),
+    anything,
+    st.sampled_from(["u1", "anonymous:a", "u anonymous:a", "", "é" * 256, "é" * 257]),
+    st.integers(-12, 12),
+    st.none() | st.integers(-12, 12),
+    st.sampled_from([0, 10]),
+)
+def test_the_usual_record_with_one_field_of_another_kind_and_times_about_its_received_time(
+    field: str, written: Any, user_id: str, ahead_ms: int, now_ahead_ms: int | None, skew_ms: int
+) -> None:
+    usual = {
+        "messageId": "m1",
+        "type": "track",
+        "userId": user_id,
+        "event": "E",
+        "properties": {"a": 1},
+        "context": {"b": {}},
+        "timestamp": format_moment(RECEIVED_MS + ahead_ms),
+    }
+    now_ms = None if now_ahead_ms is None else RECEIVED_MS + now_ahead_ms
+    for record in (usual, usual | {field: written}):
+        same(json.dumps(record).encode("utf-8", "surrogatepass"), now_ms, skew_ms)
 
 
 digits = st.text("0123456789", min_size=1, max_size=25)
