@@ -19,23 +19,32 @@ class Work:
     """For each transition that an event caused, when that event was received, in the order of ``transitions``."""
     changed: dict[str, int | None] = field(default_factory=dict)
     """Contacts whose record changed, with the wake that is stored of each."""
-    contacts: list[Contact] = field(default_factory=list)
-    """The same contacts, in the same order."""
+    records: dict[str, bytes] = field(default_factory=dict)
+    """The records of those that were put away, as they are to be stored."""
+    wakes: dict[str, int | None] = field(default_factory=dict)
+    """The wakes of the same contacts."""
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
 
     def note(self, contact: Contact, stored_ms: int | None) -> None:
         """The record of a contact changes, of which a wake is stored."""
-        if contact.id not in self.changed:
-            self.changed[contact.id] = stored_ms
-            self.contacts.append(contact)
+        self.changed.setdefault(contact.id, stored_ms)
+
+    def changed_wakes(self) -> dict[str, int | None]:
+        """The wakes to store: those that are not what is stored."""
+        changed = self.changed
+        return {
+            contact_id: wake_ms
+            for contact_id, wake_ms in self.wakes.items()
+            if wake_ms != changed[contact_id]
+        }
 
 
 class Contacts:
     """The contacts of one partition that are in memory, bounded in number.
 
-    Between two pieces of work they are kept as their records: one piece of memory each, where an object is forty, most of
-    which are in no cache of the processor when its next event comes. To read a record takes less than to wait for those,
-    and a record takes a sixth of the room.
+    They are kept as their records, but for the few that are being worked on: a record is one piece of memory, where an
+    object is forty, most of which are in no cache of the processor when its next event comes. To read a record takes
+    less than to wait for those, and a record takes a sixth of the room.
 
     What is here may be ahead of the store while a commit is on its way; if that is not done, drop it.
     """
@@ -58,23 +67,25 @@ class Contacts:
         self._records: dict[str, bytes] = {}
         """As the store has them, or will have them with the commit that is on its way; none of them is to be brought
         through a change of definitions any more."""
+        self._absent: set[str] = set()
+        """Of whom the store has no record."""
         self._at_work: dict[str, Contact] = {}
-        """Those of which a piece of work has made objects."""
+        """Those of which objects have been made."""
         self._size = 0
         """Of all the records, in bytes."""
 
     def missing(self, ids: Iterable[str]) -> list[str]:
         """Those of the contacts that are not in memory, each once."""
-        records, at_work = self._records, self._at_work
+        records, absent = self._records, self._absent
         return [
             contact_id
             for contact_id in dict.fromkeys(ids)
-            if contact_id not in records and contact_id not in at_work
+            if contact_id not in records and contact_id not in absent
         ]
 
     @property
     def known(self) -> Container[str]:
-        """The ids of the contacts in memory, as they are at any time, but for those of which nothing is stored yet."""
+        """The ids of the contacts in memory, as they are at any time, but for those of whom there is no record yet."""
         return self._records.keys()
 
     def bring_in(
@@ -82,15 +93,17 @@ class Contacts:
     ) -> int:
         """Takes stored records into memory; those from before a change of definitions are brought through it. Returns
         how many: all, or as many as bring about ``most`` transitions."""
+        known = self._records
         for count, (contact_id, record) in enumerate(zip(ids, records, strict=True)):
             if most is not None and len(work.transitions) >= most:
                 return count
-            if contact_id in self._records or contact_id in self._at_work:
+            if contact_id in known:
                 continue
             if record is None:
-                self._at_work[contact_id] = Contact(id=contact_id)
+                self._absent.add(contact_id)
                 continue
-            self._keep(contact_id, record)
+            known[contact_id] = record
+            self._size += len(record)
             if self._change is not None:
                 contact, epoch = decode_record(contact_id, record)
                 wake_ms = contact.wake_ms
@@ -108,7 +121,7 @@ class Contacts:
             clock_ms = received_ms
         wake_ms = contact.wake_ms
         if contact_id not in work.changed:
-            work.note(contact, wake_ms)
+            work.changed[contact_id] = wake_ms
         if wake_ms is not None and wake_ms < clock_ms and most is not None:
             self._step.advance(contact, clock_ms, work.transitions, most=most)
             wake_ms = contact.wake_ms
@@ -132,41 +145,37 @@ class Contacts:
         self._step.advance(contact, work.clock_ms, work.transitions, most=most)
 
     def get(self, contact_id: str) -> Contact:
-        """A contact that is in memory, for the work that is being done."""
+        """A contact that is in memory. What becomes of it is kept if ``work`` notes it before it is put away."""
         return self._at_work.get(contact_id) or self._read(contact_id)
 
     def _read(self, contact_id: str) -> Contact:
-        contact = self._at_work[contact_id] = decode_record(contact_id, self._records[contact_id])[0]
+        record = self._records.get(contact_id)
+        if record is not None:
+            contact = decode_record(contact_id, record)[0]
+        elif contact_id in self._absent:
+            contact = Contact(contact_id)
+        else:
+            raise KeyError(contact_id)
+        self._at_work[contact_id] = contact
         return contact
 
-    def wake_of(self, contact_id: str) -> int | None:
-        """The contact's wake, in milliseconds UTC."""
-        return self.get(contact_id).wake_ms
-
-    def records(self, work: Work) -> dict[str, bytes]:
-        """The records to store."""
-        epoch = self._epoch
-        found = {contact.id: encode_record(contact, epoch) for contact in work.contacts}
-        for contact_id, record in found.items():
-            self._keep(contact_id, record)
-        return found
-
-    def _keep(self, contact_id: str, record: bytes) -> None:
-        self._size += len(record) - len(self._records.get(contact_id, b""))
-        self._records[contact_id] = record
-
-    def wakes(self, work: Work) -> dict[str, int | None]:
-        """The wakes to store: those that are not what is stored."""
-        return {
-            contact.id: contact.wake_ms
-            for contact, stored_ms in zip(work.contacts, work.changed.values(), strict=True)
-            if contact.wake_ms != stored_ms
-        }
+    def put_away(self, work: Work) -> None:
+        """Makes records of the contacts that were worked on."""
+        epoch, known, changed, records, wakes = (
+            self._epoch, self._records, work.changed, work.records, work.wakes,
+        )  # fmt: skip
+        for contact_id, contact in self._at_work.items():
+            if contact_id in changed:
+                record = encode_record(contact, epoch)
+                self._size += len(record) - len(known.get(contact_id, b""))
+                known[contact_id] = records[contact_id] = record
+                wakes[contact_id] = contact.wake_ms
+        self._at_work.clear()
 
     def settle(self) -> None:
-        """A piece of work is done: keeps records alone, and makes room, the longest known contacts first, where there are
-        more than the capacity."""
-        self._at_work.clear()
+        """A piece of work is done: makes room, the longest known contacts first, where there are more than the
+        capacity."""
+        self._absent.clear()
         records = self._records
         if len(records) <= self._capacity and self._size <= self._capacity_bytes:
             return

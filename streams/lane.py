@@ -11,13 +11,12 @@ from typing import TypeVar
 
 import msgspec
 
-from rules.event import Event
 from rules.step import Step
 from streams.admission import TOPICS_FIELD, refuse_unready, topics_to_store
 from streams.contacts import Contacts, Work, memberships
 from streams.deployment import Deployment
-from streams.flood import WINDOW_FIELD, Flooded, FloodGate, Stretch
-from streams.intake import Intake, Record, Taken, together
+from streams.flood import WINDOW_FIELD, Flooded, FloodGate, Part, Stretch
+from streams.intake import Intake, Record
 from streams.outbox import (
     Entry,
     Output,
@@ -29,10 +28,10 @@ from streams.outbox import (
 )
 from streams.pauses import Pauses
 from streams.places import begin_of
-from streams.portions import as_parts, divided
 from streams.records import refuse_newer
 from streams.redefinition import META_FIELD, Epoch, next_epoch
 from streams.store import Commit, PartitionMoved, StoreUnavailable
+from streams.taking import Taking
 from streams.wire import encode
 
 FORWARDED_FIELD = "forwarded"
@@ -73,6 +72,7 @@ class Lane:
         self._sweep_cursor: int | None = None
         self._epoch: Epoch
         self._contacts: Contacts
+        self._taking: Taking
 
     async def start(self) -> dict[str, int]:
         """Takes the partition, publishes what an earlier owner could not, and says from which offset of each source
@@ -128,28 +128,17 @@ class Lane:
 
     async def _take(self, records: Mapping[str, Sequence[Record]]) -> dict[str, Sequence[Record]]:
         """Takes as many of the records as may be taken at once, and returns the others."""
-        on, offsets = self._on, self._offsets
-        now_ms = on.wall_ms()
-        parts = self._sorted(records, now_ms)
-        added = self._admit(records, parts)
-        taken = together(parts.values())
+        on, offsets, now_ms = self._on, self._offsets, self._on.wall_ms()
+        work = await self._bring_in(self._taking.ids(records, now_ms))
+        came = self._taking.take(records, work, now_ms, self._passed_ms)
+        taken = came.taken
+        added = self._admit(came.parts)
         if taken.forwards:
             # Before the commit, so that none is lost; whoever reads them drops those that come twice.
             await self._publish(taken.forwards, publisher=on.publisher)
-        work = await self._bring_in(event.contact_id for event in taken.events)
-        folded = self._fold(taken.events, work)
-        rest: dict[str, Sequence[Record]] = {}
-        if folded < len(taken.events):
-            records, rest = divided(records, parts, folded)
-            parts = self._sorted(records, now_ms)
-            added = self._gate.added_by(as_parts(records, parts))
-            taken = together(parts.values()) if parts else Taken()
         outputs = [*self._transitions(work), *taken.dead_letters]
         commit = self._commit(work, outputs)
-        commit.offsets = {
-            topic: (offsets.get(topic, of_topic[0].offset), of_topic[-1].offset + 1)
-            for topic, of_topic in records.items()
-        }
+        commit.offsets = _offsets(offsets, records, came.rest)
         if taken.forwarded is not None:
             commit.meta[FORWARDED_FIELD] = msgspec.msgpack.encode(taken.forwarded)
         if (window := self._gate.stored_after(added)) is not None:
@@ -160,40 +149,18 @@ class Lane:
             self._intake.forwarded = taken.forwarded
         if self._gate.keep(added):
             on.observer.flood(self.partition, self._gate.share, None)
-        on.observer.batch(self.partition, sum(map(len, records.values())), taken, work)
-        return rest
+        if came.late:
+            on.observer.late(self.partition, came.late)
+        on.observer.batch(self.partition, sum(part.records for part in came.parts), taken, work)
+        return came.rest
 
-    def _sorted(self, records: Mapping[str, Sequence[Record]], now_ms: int) -> dict[str, Taken]:
-        take, known = self._intake.take, self._contacts.known
-        return {topic: take(topic, of_topic, now_ms, known) for topic, of_topic in records.items()}
-
-    def _admit(self, records: Mapping[str, Sequence[Record]], parts: Mapping[str, Taken]) -> Stretch:
+    def _admit(self, parts: Sequence[Part]) -> Stretch:
         """What the batch adds to the window of dead letters. Raises Flooded where there are too many."""
         try:
-            return self._gate.admit(as_parts(records, parts))
+            return self._gate.admit(parts)
         except Flooded as flooded:
             self._on.observer.flood(self.partition, self._gate.share, flooded.why)
             raise
-
-    def _fold(self, events: Sequence[Event], work: Work) -> int:
-        """Takes events until enough transitions follow from them; returns how many."""
-        transitions, most = work.transitions, self._on.most_transitions
-        take, delay_ms, passed_ms = self._contacts.take, self._on.wake_delay_ms, self._passed_ms
-        late = count = 0
-        for event in events:
-            clock_ms = work.clock_ms
-            if not take(event, work, most):
-                break
-            count += 1
-            if event.received_ms < clock_ms:
-                # Time has moved the clock beyond it, or it is far behind the others: its contact may have been moved
-                # in its absence.
-                late += event.received_ms < max(passed_ms, clock_ms - delay_ms)
-            if len(transitions) >= most:
-                break
-        if late:
-            self._on.observer.late(self.partition, late)
-        return count
 
     async def _bring_in(self, ids: Iterable[str]) -> Work:
         """Lets contacts be in memory; returns the work to go on with."""
@@ -224,7 +191,7 @@ class Lane:
                 break
         commit = self._commit(work, outputs := self._transitions(work))
         # Whatever is stored of a due contact has to go, or it would be due for ever.
-        commit.wakes.update((contact_id, self._contacts.wake_of(contact_id)) for contact_id in done)
+        commit.wakes.update((contact_id, work.wakes[contact_id]) for contact_id in done)
         await self._finish(commit, outputs, work)
         on.observer.woke(self.partition, len(done), work)
 
@@ -268,6 +235,7 @@ class Lane:
         self._epoch = next_epoch(stored, self._on.catalog, clock_ms)
         change = self._epoch.change(self._on.catalog)
         self._contacts = Contacts(self._step, self._epoch.number, change, self._on.cached_contacts)
+        self._taking = Taking(self._intake, self._contacts, self._on)
         self._sweep_cursor = None if change is None else 0
         encoded = self._epoch.encode()
         if encoded != stored:
@@ -280,13 +248,14 @@ class Lane:
 
     def _commit(self, work: Work, outputs: Sequence[Output]) -> Commit:
         """What the store is to change for a piece of work; offsets and metadata are the caller's to add."""
+        self._contacts.put_away(work)
         entered, exited = memberships(work.transitions)
         return Commit(
             partition=self.partition,
             fence=self._fence,
             clock_ms=work.clock_ms,
-            contacts=self._contacts.records(work),
-            wakes=self._contacts.wakes(work),
+            contacts=work.records,
+            wakes=work.changed_wakes(),
             entered=entered,
             exited=exited,
             outbox=encode_entry(Entry(list(outputs), self._tails)) if outputs else None,
@@ -396,3 +365,19 @@ class Lane:
         await self._publish_left_over(state.outbox)
         await self._adopt(state.meta.get(META_FIELD), {} if topics is None else {TOPICS_FIELD: topics})
         self._begun = True
+
+
+def _offsets(
+    stored: Mapping[str, int],
+    records: Mapping[str, Sequence[Record]],
+    rest: Mapping[str, Sequence[Record]],
+) -> dict[str, tuple[int, int]]:
+    """Topic -> the offset that is stored, and the one after the records that were taken."""
+    found = {}
+    for topic, of_topic in records.items():
+        first, after = of_topic[0].offset, of_topic[-1].offset + 1
+        if left := rest.get(topic):
+            after = left[0].offset
+        if after > first:
+            found[topic] = (stored.get(topic, first), after)
+    return found

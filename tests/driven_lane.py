@@ -108,6 +108,7 @@ class DrivenLane:
         cached_contacts: int = 1000,
         chunk: int = 500,
         most_transitions: int = 2000,
+        at_once: int = 2,
     ) -> None:
         self.topics = topics or KeptTopics()
         self.deployment = Deployment(
@@ -122,6 +123,7 @@ class DrivenLane:
             cached_contacts=cached_contacts,
             chunk=chunk,
             most_transitions=most_transitions,
+            at_once=at_once,
         )
         self.lane = Lane(PARTITION, self.deployment)
 

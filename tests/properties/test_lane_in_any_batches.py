@@ -45,6 +45,7 @@ async def _driven(lane: DrivenLane, records: list[Any], cuts: list[tuple[int, st
     st.sampled_from((1, 2, 1000)),
     st.sampled_from((1, 500)),
     st.sampled_from((1, 2, 2000)),
+    st.sampled_from((1, 2, 50)),
 )
 def test_batches_restarts_and_small_caches_change_nothing(
     catalog: layered.Catalog,
@@ -53,6 +54,7 @@ def test_batches_restarts_and_small_caches_change_nothing(
     cached: int,
     chunk: int,
     most: int,
+    at_once: int,
 ) -> None:
     segments, groups = engine.accepted_together(*catalog)
     assume(segments)
@@ -62,6 +64,7 @@ def test_batches_restarts_and_small_caches_change_nothing(
         cached_contacts=cached,
         chunk=chunk,
         most_transitions=most,
+        at_once=at_once,
     )
     asyncio.run(_driven(lane, records, cuts))
     assert lane.topics.transitions() == engine.replayed(segments, records, None, groups).transitions

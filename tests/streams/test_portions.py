@@ -199,7 +199,8 @@ async def test_contacts_with_much_to_remember_make_room_earlier() -> None:
         work = Work(START_MS)
         contacts.bring_in([contact], [None], work)
         contacts.take(taken, work)
-        size = len(contacts.records(work)[contact])
+        contacts.put_away(work)
+        size = len(work.records[contact])
         contacts.settle()
     known = [contact for contact in USERS[:50] if contact in contacts.known]
     assert 2000 < len(known) * size <= 3000
