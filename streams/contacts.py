@@ -82,20 +82,22 @@ class Contacts:
     ) -> int:
         """Takes stored records into memory; those from before a change of definitions are brought through it. Returns
         how many: all, or as many as bring about ``most`` transitions."""
+        known, at_work = self._records, self._at_work
         for count, (contact_id, record) in enumerate(zip(ids, records, strict=True)):
             if most is not None and len(work.transitions) >= most:
                 return count
-            if contact_id in self._records or contact_id in self._at_work:
+            if contact_id in known or contact_id in at_work:
                 continue
             if record is None:
-                self._at_work[contact_id] = Contact(id=contact_id)
+                at_work[contact_id] = Contact(contact_id)
                 continue
-            self._keep(contact_id, record)
+            known[contact_id] = record
+            self._size += len(record)
             if self._change is not None:
                 contact, epoch = decode_record(contact_id, record)
                 wake_ms = contact.wake_ms
                 if epoch != self._epoch and self._step.redefine(contact, self._change, work.transitions):
-                    self._at_work[contact_id] = contact
+                    at_work[contact_id] = contact
                     work.note(contact, wake_ms)
         return len(ids)
 
@@ -145,13 +147,10 @@ class Contacts:
         """The records to store."""
         epoch = self._epoch
         found = {contact.id: encode_record(contact, epoch) for contact in work.contacts}
-        for contact_id, record in found.items():
-            self._keep(contact_id, record)
+        replaced = filter(None, map(self._records.get, found))
+        self._size += sum(map(len, found.values())) - sum(map(len, replaced))
+        self._records.update(found)
         return found
-
-    def _keep(self, contact_id: str, record: bytes) -> None:
-        self._size += len(record) - len(self._records.get(contact_id, b""))
-        self._records[contact_id] = record
 
     def wakes(self, work: Work) -> dict[str, int | None]:
         """The wakes to store: those that are not what is stored."""

@@ -67,27 +67,40 @@ class StoredWithStandings(StoredContact, array_like=True, gc=False):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_DECODERS: dict[int, msgspec.msgpack.Decoder[StoredContact]] = {
-    1: msgspec.msgpack.Decoder(StoredContact),
-    2: msgspec.msgpack.Decoder(StoredWithStandings),
-}
+_decode = msgspec.msgpack.Decoder(StoredContact).decode
+_decode_with_standings = msgspec.msgpack.Decoder(StoredWithStandings).decode
 _version_of = msgspec.msgpack.Decoder(list[Any])
 
 
 def encode_record(contact: Contact, epoch: int) -> bytes:
     """The record to store."""
     # An array is written alike from a tuple, which takes less time to make than a struct.
-    kept = (
-        2 if contact.standings else 1,
-        epoch,
-        contact.now_ms,
-        contact.first_received_ms,
-        contact.wake_ms,
-        contact.seen,
-        contact.features,
-        contact.memberships,
+    if contact.standings:
+        return _encode(
+            (
+                2,
+                epoch,
+                contact.now_ms,
+                contact.first_received_ms,
+                contact.wake_ms,
+                contact.seen,
+                contact.features,
+                contact.memberships,
+                contact.standings,
+            )
+        )
+    return _encode(
+        (
+            1,
+            epoch,
+            contact.now_ms,
+            contact.first_received_ms,
+            contact.wake_ms,
+            contact.seen,
+            contact.features,
+            contact.memberships,
+        )
     )
-    return _encode((*kept, contact.standings) if contact.standings else kept)
 
 
 def decode_record(contact_id: str, record: bytes) -> tuple[Contact, int]:
@@ -96,10 +109,15 @@ def decode_record(contact_id: str, record: bytes) -> tuple[Contact, int]:
     Raises NewerRecord where a newer version wrote it; anything else unreadable raises msgspec.DecodeError.
     """
     # The first element of the array: the version, which says how to read the rest.
-    decoder = _DECODERS.get(record[1])
-    if decoder is None:
+    version = record[1]
+    standings: dict[int, Standing]
+    if version == 1:
+        stored, standings = _decode(record), {}
+    elif version == 2:
+        stored = with_standings = _decode_with_standings(record)
+        standings = with_standings.standings
+    else:
         raise NewerRecord(_version_of.decode(record)[0])
-    stored = decoder.decode(record)
     contact = Contact(
         contact_id,
         stored.now_ms,
@@ -108,6 +126,6 @@ def decode_record(contact_id: str, record: bytes) -> tuple[Contact, int]:
         stored.seen,
         stored.features,
         stored.memberships,
-        stored.standings if isinstance(stored, StoredWithStandings) else {},
+        standings,
     )
     return contact, stored.epoch
