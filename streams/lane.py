@@ -265,7 +265,7 @@ class Lane:
     def _transitions(self, work: Work) -> list[Output]:
         topic, partition = self._on.topics.transitions, self.partition
         encoded = map(encode, work.transitions)
-        return [Output(topic, partition, key, value, [*headers]) for key, value, headers in encoded]
+        return [Output(topic, partition, key, value, headers) for key, value, headers in encoded]
 
     async def _finish(
         self, commit: Commit, outputs: Sequence[Output], work: Work, *, make_room: bool = True

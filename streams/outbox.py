@@ -30,7 +30,7 @@ class Output(msgspec.Struct, array_like=True, frozen=True, gc=False):
     partition: int
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes | None]]
+    headers: Headers
 
 
 Place = tuple[str, int]

@@ -130,7 +130,8 @@ class ProducerHolder:
             if append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
                 break
             count += 1
-            if size() >= limit:
+            # Of its own accord it takes no more than ``BATCH_BYTES``.
+            if lowered and size() >= limit:
                 break
         batch.close()
         return batch, count

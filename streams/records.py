@@ -67,10 +67,8 @@ class StoredWithStandings(StoredContact, array_like=True, gc=False):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_DECODERS: dict[int, msgspec.msgpack.Decoder[StoredContact]] = {
-    1: msgspec.msgpack.Decoder(StoredContact),
-    2: msgspec.msgpack.Decoder(StoredWithStandings),
-}
+_decode = msgspec.msgpack.Decoder(StoredContact).decode
+_decode_with_standings = msgspec.msgpack.Decoder(StoredWithStandings).decode
 _version_of = msgspec.msgpack.Decoder(list[Any])
 
 
@@ -96,10 +94,15 @@ def decode_record(contact_id: str, record: bytes) -> tuple[Contact, int]:
     Raises NewerRecord where a newer version wrote it; anything else unreadable raises msgspec.DecodeError.
     """
     # The first element of the array: the version, which says how to read the rest.
-    decoder = _DECODERS.get(record[1])
-    if decoder is None:
+    version = record[1]
+    standings: dict[int, Standing]
+    if version == 1:
+        stored, standings = _decode(record), {}
+    elif version == 2:
+        stored = with_standings = _decode_with_standings(record)
+        standings = with_standings.standings
+    else:
         raise NewerRecord(_version_of.decode(record)[0])
-    stored = decoder.decode(record)
     contact = Contact(
         contact_id,
         stored.now_ms,
@@ -108,6 +111,6 @@ def decode_record(contact_id: str, record: bytes) -> tuple[Contact, int]:
         stored.seen,
         stored.features,
         stored.memberships,
-        stored.standings if isinstance(stored, StoredWithStandings) else {},
+        standings,
     )
     return contact, stored.epoch

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from itertools import chain
 from typing import Any, TypeVar
@@ -49,6 +49,12 @@ def _pairs(flat: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
 
+def _flat(pairs: Mapping[str, _Argument]) -> list[_Argument]:
+    flat: list[_Argument] = [0] * (2 * len(pairs))
+    flat[::2], flat[1::2] = pairs, pairs.values()  # all of it in C, and no tuple made of each pair
+    return flat
+
+
 def _ms(score: bytes) -> int:
     return int(float(score))  # scores are floating-point numbers, exact up to 2**53
 
@@ -66,7 +72,7 @@ def commit_command(
     for topic, (expected, following) in commit.offsets.items():
         body += (topic, expected, following)
     for pairs in (commit.meta, commit.counts, commit.contacts):
-        body += chain.from_iterable(pairs.items())
+        body += _flat(pairs)
     removed: list[str] = []
     for contact_id, at_ms in commit.wakes.items():
         if at_ms is None:

@@ -1,6 +1,7 @@
 """A transition to one Kafka record (contract, section 5)."""
 
 import json
+from binascii import hexlify
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
@@ -10,7 +11,7 @@ import orjson
 
 from rules.durations import format_moment
 from rules.program import Evidence
-from rules.step import Transition
+from rules.step import Reason, Transition
 from streams.wire.events import ANONYMOUS
 
 Headers = list[tuple[str, bytes]]
@@ -22,11 +23,26 @@ would take the transition, and the partition would stand still."""
 SHOWN_CHARACTERS = 200
 """What is left of a text, or of a value's JSON as a text, in evidence that is shortened."""
 
-_ENTERED = (b'"Audience Entered"', b"livesegments.segment.entered", b"true")
-_EXITED = (b'"Audience Exited"', b"livesegments.segment.exited", b"false")
+_ENTERED = (b'"Audience Entered"', b"true")
+_EXITED = (b'"Audience Exited"', b"false")
+_ENTERED_TYPE = ("ce_type", b"livesegments.segment.entered")
+_EXITED_TYPE = ("ce_type", b"livesegments.segment.exited")
 _SPEC_VERSION = ("ce_specversion", b"1.0")
 _SOURCE = ("ce_source", NAMESPACE.encode())
 _CONTENT_TYPE = ("content-type", b"application/json")
+
+_REASONS: dict[str, bytes] = {reason: b',"reason":%b,"cause":' % orjson.dumps(reason) for reason in Reason}
+
+_SIMPLE = frozenset({int, float, str, bool, type(None)})
+"""Types of observed values whose JSON is the same wherever it stands."""
+_KEPT = frozenset({int, str, type(None)})
+"""Types of observed values of which no two are equal that are written differently, as 1, 1.0 and True are."""
+MOST_TOLD = 4096
+MOST_TOLD_BYTES = 1024
+_told: dict[Evidence, bytes] = {}
+"""Pieces of evidence as they are written: the same few make up most transitions. So many are kept, and no longer ones."""
+
+_joined, _dumps = b"".join, orjson.dumps
 
 
 def message_id(contact_id: str, segment: str, sequence: int) -> str:
@@ -36,28 +52,33 @@ def message_id(contact_id: str, segment: str, sequence: int) -> str:
 
 def encode(transition: Transition) -> tuple[bytes, bytes, Headers]:
     """Key, value and headers of the Kafka record. The value is compact JSON, its fields in the contract's order."""
-    contact_id, segment = transition.contact_id, transition.segment
-    subject = contact_id.encode()
-    message = message_id(contact_id, segment, transition.sequence).encode()
-    moment = format_moment(transition.at_ms).encode()
-    event, kind, member = _ENTERED if transition.entered else _EXITED
-    properties, personas = _of_segment(segment)
-    value = (
-        b'{"messageId":"%b","type":"track",%b,"event":%b,"timestamp":"%b",%b%b},"context":{%b,"segment":%b}}'
-        % (
+    contact_id, entered, sequence = transition.contact_id, transition.entered, transition.sequence
+    subject, moment = contact_id.encode(), format_moment(transition.at_ms).encode()
+    line, of_exit, of_enter = _of_segment(transition.segment)
+    event, context = of_enter if entered else of_exit
+    # As ``message_id`` has it.
+    digest = sha256(b"%b%b%d" % (subject, line, sequence)).digest()
+    message = hexlify(digest[:16])
+    if contact_id.startswith(ANONYMOUS):
+        field, name = b'","type":"track","anonymousId":', contact_id[len(ANONYMOUS) :]
+    else:
+        field, name = b'","type":"track","userId":', contact_id
+    value = _joined(
+        (
+            b'{"messageId":"',
             message,
-            _who(contact_id),
+            field,
+            _dumps(name),
             event,
             moment,
-            properties,
-            member,
-            personas,
+            context,
             _provenance(transition),
+            b"}}",
         )
     )
     headers = [
         _SPEC_VERSION,
-        ("ce_type", kind),
+        _ENTERED_TYPE if entered else _EXITED_TYPE,
         ("ce_id", message),
         _SOURCE,
         ("ce_time", moment),
@@ -67,15 +88,10 @@ def encode(transition: Transition) -> tuple[bytes, bytes, Headers]:
     return subject, value, headers
 
 
-def _who(contact_id: str) -> bytes:
-    if contact_id.startswith(ANONYMOUS):
-        return b'"anonymousId":' + orjson.dumps(contact_id[len(ANONYMOUS) :])
-    return b'"userId":' + orjson.dumps(contact_id)
-
-
 @lru_cache(maxsize=4096)
-def _of_segment(segment: str) -> tuple[bytes, bytes]:
-    """The parts of the value that are the same for all the transitions of a segment."""
+def _of_segment(segment: str) -> tuple[bytes, tuple[bytes, bytes], tuple[bytes, bytes]]:
+    """What is the same for all the transitions of a segment: its part of what the message id is made of; and of exits
+    and of enters, the value's parts before and after the moment."""
     key = orjson.dumps(segment)
     personas = {
         "computation_class": "audience",
@@ -83,16 +99,64 @@ def _of_segment(segment: str) -> tuple[bytes, bytes]:
         "computation_id": segment,
         "namespace": NAMESPACE,
     }
-    return b'"properties":{"audience_key":%b,%b:' % (key, key), b'"personas":' + orjson.dumps(personas)
+    context = b'},"context":{"personas":%b,"segment":' % orjson.dumps(personas)
+
+    def around(event: bytes, member: bytes) -> tuple[bytes, bytes]:
+        return (
+            b',"event":%b,"timestamp":"' % event,
+            b'","properties":{"audience_key":%b,%b:%b%b' % (key, key, member, context),
+        )
+
+    return b"\n%b\n" % segment.encode(), around(*_EXITED), around(*_ENTERED)
 
 
 def _provenance(transition: Transition) -> bytes:
     """Why it happened: everything in ``context.segment``."""
     if not transition.brief:
-        encoded = _dumps(_about(transition, transition.evidence))
+        try:
+            encoded = _plain(transition)
+        except (KeyError, TypeError):
+            encoded = _dumps_all(_about(transition, transition.evidence))
         if len(encoded) <= MOST_PROVENANCE_BYTES:
             return encoded
-    return _dumps(_about(transition, map(_shortened, transition.evidence)))
+    return _dumps_all(_about(transition, map(_shortened, transition.evidence)))
+
+
+def _plain(transition: Transition) -> bytes:
+    """The same as of ``_about``, for a third of the cost. Raises KeyError or TypeError where something needs a
+    closer look."""
+    cause, member_for_ms = transition.cause, transition.member_for_ms
+    # No more than ten parts: joining more needs memory beside the result.
+    return _joined(
+        (
+            b'{"version":',
+            b"%d" % transition.version,
+            b',"sequence":',
+            b"%d" % transition.sequence,
+            _REASONS[transition.reason],
+            b"null" if cause is None else _dumps(cause),
+            b',"member_for_ms":',
+            b"null" if member_for_ms is None else b"%d" % member_for_ms,
+            b',"evidence":[',
+            b",".join(
+                [(type(told[1]) in _KEPT and _told.get(told)) or _tell(told) for told in transition.evidence]
+            ),
+            b"]}",
+        )
+    )
+
+
+def _tell(told: Evidence) -> bytes:
+    """One piece of evidence, kept for the next time. Raises TypeError where its JSON depends on where it stands."""
+    condition, observed, holds = told
+    if type(observed) not in _SIMPLE:
+        raise TypeError(type(observed))
+    written = orjson.dumps({"condition": condition, "observed": observed, "holds": holds})
+    if type(observed) in _KEPT and len(written) <= MOST_TOLD_BYTES:
+        if len(_told) >= MOST_TOLD:
+            _told.clear()
+        _told[told] = written
+    return written
 
 
 def _about(transition: Transition, evidence: Iterable[Evidence]) -> dict[str, Any]:
@@ -119,7 +183,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
-def _dumps(provenance: dict[str, Any]) -> bytes:
+def _dumps_all(provenance: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(provenance)
     except TypeError:

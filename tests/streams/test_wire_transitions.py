@@ -3,10 +3,15 @@
 import hashlib
 import json
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rules.durations import FIRST_MS, LAST_MS, format_moment
+from rules.step import Reason as Cause
 from rules.step import Transition
 from streams.wire import (
     Reason,
@@ -16,6 +21,7 @@ from streams.wire import (
     message_id,
     received_at_header,
     received_time,
+    transitions,
 )
 
 
@@ -177,6 +183,52 @@ def test_evidence_of_usual_size_stays_whole() -> None:
     evidence = [("latest A p", "x" * 60_000, True)]
     record = json.loads(encode(transition(evidence=evidence))[1])
     assert record["context"]["segment"]["evidence"][0]["observed"] == "x" * 60_000
+
+
+texts = st.text(st.characters(), max_size=20)  # of any characters, those that JSON cannot have among them
+few = st.sampled_from(["did A", "did B", "trait ü exists"])
+simple = (
+    st.none() | st.booleans() | st.integers(-3, 1003) | st.integers() | st.floats() | texts | few
+    | st.sampled_from([1, 1.0, True, 0, 0.0, -0.0, False, 2**63, 2**64 - 1, 2**64, "x" * 900, "ü" * 30_000])
+)  # fmt: skip
+observed = simple | st.recursive(
+    simple, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)
+)
+any_transition = st.builds(
+    Transition,
+    contact_id=st.text(max_size=8) | st.text(max_size=8).map("anonymous:{}".format),
+    segment=st.sampled_from(["a", "hot-mobile-buyers"]),
+    entered=st.booleans(),
+    sequence=st.integers(0, 1100),
+    at_ms=st.integers(FIRST_MS, LAST_MS),
+    reason=st.sampled_from([*Cause, "another"]),
+    cause=st.none() | texts,
+    member_for_ms=st.none() | st.integers(0, LAST_MS - FIRST_MS),
+    version=st.integers(1, 1100),
+    evidence=st.lists(st.tuples(few | texts, observed, st.booleans()), max_size=4),
+    brief=st.booleans(),
+)
+
+
+@given(any_transition)
+def test_what_is_kept_of_earlier_transitions_changes_no_byte(transition: Transition) -> None:
+    with patch.object(transitions, "_plain", side_effect=TypeError):
+        in_full = encode(transition)
+    # What it has kept of itself, too.
+    assert encode(transition) == encode(transition) == in_full
+    _, value, headers = in_full
+    named = {name: text.decode() for name, text in headers}
+    assert named["ce_id"] == message_id(transition.contact_id, transition.segment, transition.sequence)
+    assert named["ce_time"] == format_moment(transition.at_ms)
+    said = json.loads(value)
+    assert (said["messageId"], said["timestamp"]) == (named["ce_id"], named["ce_time"])
+
+
+def test_what_is_kept_of_earlier_transitions_is_bounded() -> None:
+    for number in range(transitions.MOST_TOLD + 10):
+        encode(transition(evidence=[("a", f"value {number}", True), ("a", "x" * 2000 + str(number), True)]))
+    assert len(transitions._told) <= transitions.MOST_TOLD
+    assert max(map(len, transitions._told.values())) <= transitions.MOST_TOLD_BYTES
 
 
 def test_message_ids_differ_by_contact_segment_and_sequence() -> None:
