@@ -22,14 +22,15 @@ class Emitter:
     no text of a definition: names, patterns and values are bound as constants, so that no definition can become a
     program.
 
-    Constants and numbers are values of parameters, so functions of the same shape have one code. A thousand segments
-    have a few dozen pieces of it, which are compiled once and stay in the processor's caches.
+    Constants and numbers are in a tuple that is the value of a parameter, so functions of the same shape have one code. A
+    thousand segments have a few dozen pieces of it, which are compiled once and stay in the processor's caches; and only
+    those constants are touched that a call comes to.
     """
 
     def __init__(self, parameters: str = "features, now, contact") -> None:
         self._parameters = parameters
         self._lines: list[str] = []
-        self._constants: dict[str, Any] = {}
+        self._constants: list[Any] = []
         self._features: dict[int, str] = {}
         self._variables = 0
         self._margin = ""
@@ -66,10 +67,9 @@ class Emitter:
         return name
 
     def constant(self, value: Any) -> str:
-        """A name bound to ``value``."""
-        name = f"c{len(self._constants)}"
-        self._constants[name] = value
-        return name
+        """What stands for ``value``."""
+        self._constants.append(value)
+        return f"c[{len(self._constants) - 1}]"
 
     def number(self, value: int) -> str:
         """What stands for a whole number in which segments that are alike otherwise differ, such as a length of time."""
@@ -78,10 +78,9 @@ class Emitter:
     def function(self, result: str) -> Function:
         """The function whose body was written and that returns ``result``."""
         reads = [f"{name} = features.get({self.number(number)})" for number, name in self._features.items()]
-        parameters = ", ".join([self._parameters, *self._constants])
         body = "".join(f"\n    {line}" for line in [*reads, *self._lines, f"return {result}"])
-        code = _compiled(f"def judge({parameters}):{body}")
-        return FunctionType(code, _SCOPE, argdefs=tuple(self._constants.values()))
+        code = _compiled(f"def judge({self._parameters}, c):{body}")
+        return FunctionType(code, _SCOPE, argdefs=(tuple(self._constants),))
 
 
 _SCOPE: dict[str, Any] = {"ALWAYS": ALWAYS, "NEVER": NEVER, "__builtins__": builtins}
