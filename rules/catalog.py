@@ -61,13 +61,19 @@ class Touch:
         for fold in self._telling:
             if fold(features, event):
                 taken = self._told
+        if self._guarded:
+            taken |= self._fold_guarded(features, event)
+        panel = self._panels.get(taken)
+        return self._panel(taken) if panel is None else panel
+
+    def _fold_guarded(self, features: dict[int, Any], event: Event) -> int:
+        taken = 0
         for place, (guard, folds) in enumerate(self._guarded):
             if guard(event):
                 taken |= 1 << place
                 for fold in folds:
                     fold(features, event)
-        panel = self._panels.get(taken)
-        return self._panel(taken) if panel is None else panel
+        return taken
 
     def _panel(self, taken: int) -> Panel:
         chosen = [programs for place, programs in enumerate(self._groups) if taken >> place & 1]

@@ -37,7 +37,7 @@ class Deployment:
     """How many due contacts, or contacts after a change of definitions, are taken between two batches."""
     at_once: int = 50
     """So many records of a batch become events, change contacts, and are let go of before the next ones: what is made of
-    them, 5 KB for each, stays in the nearest caches of the processor, which a whole batch of a thousand leaves."""
+    them, 4 KB for each, stays in the nearest caches of the processor, which a whole batch of a thousand leaves."""
     most_transitions: int = 2_000
     """From how many transitions on they are committed and published, before the next event of the batch is taken: so
     what is in memory, in the outbox and in one command is bounded, whatever follows from a batch."""

@@ -5,7 +5,7 @@ commit, after which its outputs are published. It knows no framework: workers, t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -162,7 +162,7 @@ class Lane:
             self._on.observer.flood(self.partition, self._gate.share, flooded.why)
             raise
 
-    async def _bring_in(self, ids: Iterable[str]) -> Work:
+    async def _bring_in(self, ids: Collection[str]) -> Work:
         """Lets contacts be in memory; returns the work to go on with."""
         missing = self._contacts.missing(ids)
         if not missing:

@@ -31,17 +31,17 @@ class Taking:
     def __init__(self, intake: Intake, contacts: Contacts, deployment: Deployment) -> None:
         self._intake, self._contacts, self._on = intake, contacts, deployment
 
-    def ids(self, records: Mapping[str, Sequence[Record]], now_ms: int) -> Iterator[str]:
+    def ids(self, records: Mapping[str, Sequence[Record]], now_ms: int) -> list[str]:
         """The contacts that a batch can change, and perhaps others."""
+        found: list[str] = []
         for topic, of_topic in records.items():
             if topic == self._on.topics.by_contact:
                 # Whoever sends them on gives them any key.
-                yield from (event.contact_id for event in self._intake.take(topic, of_topic, now_ms).events)
-                continue
-            for record in of_topic:
+                found += [event.contact_id for event in self._intake.take(topic, of_topic, now_ms).events]
+            else:
                 # Under another key than its contact's, a record is sent on.
-                if record.key is not None:
-                    yield record.key.decode("utf-8", "replace")
+                found += _texts([record.key for record in of_topic if record.key is not None])
+        return found
 
     def take(self, records: Mapping[str, Sequence[Record]], work: Work, now_ms: int, passed_ms: int) -> Came:
         """Takes as many records as may be taken at once. Their contacts are in memory; ``passed_ms`` is up to where time
@@ -98,6 +98,13 @@ class Taking:
             if len(transitions) >= most:
                 break
         return count
+
+
+def _texts(keys: Sequence[bytes]) -> list[str]:
+    try:
+        return [key.decode() for key in keys]
+    except UnicodeDecodeError:
+        return [key.decode("utf-8", "replace") for key in keys]
 
 
 def _from(left: Batch, records: Mapping[str, Sequence[Record]]) -> Batch:
