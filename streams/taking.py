@@ -62,6 +62,8 @@ class Taking:
             came.parts += as_parts(done, parts)
             taken.events, taken.offsets = [], []
             every.append(taken)
+            if len(work.transitions) >= self._on.most_transitions:
+                came.rest = came.rest or _behind(some, records)
             if came.rest:
                 break
         came.taken = together(every)
@@ -105,6 +107,15 @@ def _texts(keys: Sequence[bytes]) -> list[str]:
         return [key.decode() for key in keys]
     except UnicodeDecodeError:
         return [key.decode("utf-8", "replace") for key in keys]
+
+
+def _behind(some: Mapping[str, Sequence[Record]], records: Mapping[str, Sequence[Record]]) -> Batch:
+    """All the records that come after some of them."""
+    behind = {
+        topic: [record for record in records[topic] if record.offset > of_topic[-1].offset]
+        for topic, of_topic in some.items()
+    }
+    return {topic: of_topic for topic, of_topic in behind.items() if of_topic}
 
 
 def _from(left: Batch, records: Mapping[str, Sequence[Record]]) -> Batch:

@@ -47,14 +47,14 @@ class CountingStore(MemoryStore):
 
 
 async def new_lane(
-    most: int, definitions: Definitions = SEGMENTS
+    most: int, definitions: Definitions = SEGMENTS, *, at_once: int = 50
 ) -> tuple[Lane, CountingStore, InMemoryTopics]:
     store, topics = CountingStore(MemoryData()), InMemoryTopics()
     await store.open(4)
     in_force = await bring_into_force(definitions, store, START_MS)
     deployment = Deployment(
         catalog=in_force.catalog, store=store, publisher=topics, topics=NAMES, partitions=4, observer=Unobserved(),
-        wall_ms=lambda: START_MS + 10**7, most_transitions=most,
+        wall_ms=lambda: START_MS + 10**7, most_transitions=most, at_once=at_once,
     )  # fmt: skip
     lane = Lane(0, deployment)
     await lane.start()
@@ -98,6 +98,15 @@ async def test_portions_give_what_the_whole_gives(most: int) -> None:
     assert sent_on == {
         dict(each.headers)["source_offset"] for each in whole_topics.records[(NAMES.by_contact, 1)]
     }
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 50])
+async def test_enough_is_enough_wherever_a_few_records_end(at_once: int) -> None:
+    lane, store, topics = await new_lane(10, at_once=at_once)
+    await lane.handle({NAMES.events: [event(n, contact, n) for n, contact in enumerate(USERS[:9])]})
+    assert store.outputs == [10, 10, 10, 10, 5]
+    assert len(topics.transitions()) == 45
+    assert store.data.partitions[0].offsets == {NAMES.events: 9}
 
 
 async def test_wakes_that_are_due_together_are_committed_in_portions() -> None:
