@@ -9,6 +9,7 @@ do on the machine only ever adds.
 """
 
 import argparse
+import gc
 import json
 import random
 import time
@@ -115,6 +116,8 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=10_000, help="a round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all figures")
     arguments = parser.parse_args()
+    # As rarely as in a worker (``streams.service``): else it looks through all programs again and again.
+    gc.set_threshold(50_000, 20, 50)
     found = measure(SIZES, arguments.pairs, arguments.events)
     for size, us in found["us_per_event"].items():
         print(
