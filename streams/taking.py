@@ -56,14 +56,15 @@ class Taking:
             done = some
             if folded < len(taken.events):
                 done, left = divided(some, parts, folded)
-                came.rest = _from(left, records)
+                came.rest = _since(records, {topic: of_topic[0].offset for topic, of_topic in left.items()})
                 parts = self._sorted(done, now_ms)
                 taken = together(parts.values()) if parts else Taken()
             came.parts += as_parts(done, parts)
             taken.events, taken.offsets = [], []
             every.append(taken)
             if len(work.transitions) >= self._on.most_transitions:
-                came.rest = came.rest or _behind(some, records)
+                behind = {topic: of_topic[-1].offset + 1 for topic, of_topic in some.items()}
+                came.rest = came.rest or _since(records, behind)
             if came.rest:
                 break
         came.taken = together(every)
@@ -109,18 +110,10 @@ def _texts(keys: Sequence[bytes]) -> list[str]:
         return [key.decode("utf-8", "replace") for key in keys]
 
 
-def _behind(some: Mapping[str, Sequence[Record]], records: Mapping[str, Sequence[Record]]) -> Batch:
-    """All the records that come after some of them."""
-    behind = {
-        topic: [record for record in records[topic] if record.offset > of_topic[-1].offset]
-        for topic, of_topic in some.items()
+def _since(records: Mapping[str, Sequence[Record]], begins: Mapping[str, int]) -> Batch:
+    """The records of these topics from these offsets on."""
+    found = {
+        topic: [record for record in records[topic] if record.offset >= begin]
+        for topic, begin in begins.items()
     }
-    return {topic: of_topic for topic, of_topic in behind.items() if of_topic}
-
-
-def _from(left: Batch, records: Mapping[str, Sequence[Record]]) -> Batch:
-    """All the records from the first ones that are left."""
-    return {
-        topic: [record for record in records[topic] if record.offset >= of_topic[0].offset]
-        for topic, of_topic in left.items()
-    }
+    return {topic: of_topic for topic, of_topic in found.items() if of_topic}
