@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -38,6 +38,8 @@ class Proxy:
         """Answers are swallowed, and nothing else happens."""
         self.delay_s = 0.0
         """How long everything is on its way, in both directions."""
+        self.swallow_at: Callable[[bytes], bool] | None = None
+        """From the first request of which this is true, which is not let through any more, it is as after `swallow`."""
 
     async def start(self, port: int = 0) -> int:
         """Listens (0: on any free port), and says where."""
@@ -69,10 +71,15 @@ class Proxy:
         """Nothing gets through any more, and nobody is told; what is sent waits, as in a network that tries again."""
         self._flowing.clear()
 
+    @property
+    def is_swallowing(self) -> bool:
+        return not self._flowing.is_set()
+
     def heal(self) -> None:
         """All is well again, but for the connections that were lost."""
         self.cut_at_answer = self.silent = False
         self.delay_s = 0.0
+        self.swallow_at = None
         self._flowing.set()
         for link in [link for link in self._links if link.deaf]:
             link.abort()
@@ -100,6 +107,10 @@ class Proxy:
     async def _ask(self, link: _Link, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError):
             while chunk := await self._next(reader):
+                if self.swallow_at is not None and self.swallow_at(chunk):
+                    self.swallow_at = None
+                    self.swallow()
+                    await self._flowing.wait()
                 if not link.deaf:
                     link.server.write(chunk)
                     await link.server.drain()

@@ -37,6 +37,14 @@ class Link:
         """Nothing gets through any more, and nobody is told."""
         self._call(self._proxy.swallow)
 
+    def swallow_at(self, request: Callable[[bytes], bool]) -> None:
+        """The same, but only from the first request on of which this is true."""
+        self._call(lambda: setattr(self._proxy, "swallow_at", request))
+
+    @property
+    def is_swallowing(self) -> bool:
+        return self._proxy.is_swallowing
+
     def mute(self) -> None:
         """What the worker asks gets through, the answers are gone."""
         self._call(lambda: setattr(self._proxy, "silent", True))

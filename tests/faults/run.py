@@ -29,6 +29,7 @@ class Plan:
 
     seed: int
     workers: int = 2
+    """Not more than there are partitions."""
     rate: float = 150
     """Events a second."""
     contacts: int = 240
@@ -62,6 +63,8 @@ async def performance(
         flow.start()
         # A copy of Redis from before that would hold nothing of a partition, which is no older state but a lost one.
         await installation.until_all_began()
+        # A fault of a worker that has nothing to do is none.
+        await installation.until_shared(plan.workers)
         yield stage, flow
     finally:
         stage.end()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from kafka import KafkaAdminClient
 
 from rules.catalog import Blueprint
 from rules.loading import load
@@ -233,6 +234,20 @@ class Installation:
         ):
             assert time.monotonic() < until, f"no progress:\n{self.workers[-1].said()}"
             await asyncio.sleep(0.05)
+
+    async def until_shared(self, workers: int, timeout_s: float = 60) -> None:
+        """Returns when the group is at rest with so many members, each of which has partitions."""
+        until = time.monotonic() + timeout_s
+        with KafkaAdminClient(bootstrap_servers=self.kafka) as admin:
+            while True:
+                group = (await asyncio.to_thread(admin.describe_groups, [self.name]))[self.name]
+                # What is assigned is an empty text until it has been.
+                shares = [member["member_assignment"] or {} for member in group["members"]]
+                busy = sum(bool(share.get("assigned_partitions")) for share in shares)
+                if group["group_state"] == "Stable" and busy == workers:
+                    return
+                assert time.monotonic() < until, f"{busy} of {workers} workers have partitions: {group}"
+                await asyncio.sleep(0.1)
 
     async def states(self) -> list[PartitionState]:
         """What is stored of each partition, looked at without taking it."""
