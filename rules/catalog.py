@@ -18,6 +18,8 @@ MOST_PANELS = 256
 """How many combinations of filters that an event passed are kept ready, per event name."""
 
 Programs = tuple[Program, ...]
+Folds = list[tuple[Fold, int, int]]
+"""Each with the number and the capacity of its feature's state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Effect:
 
     guard: Callable[[Event], bool] | None
     """Whether an event is one of theirs; None: all are."""
-    folds: list[Fold]
+    folds: Folds
     programs: Programs
     tells_change: bool
     """Whether the folds tell if a segment may follow."""
@@ -38,6 +40,8 @@ class Touch:
     The latest device of a contact is the same as before, as a rule: so most events can move none of the segments that
     ask for it, and do not judge them.
     """
+
+    __slots__ = ("_always", "_groups", "_guarded", "_panels", "_plain", "_telling", "_told")
 
     def __init__(self, effects: Sequence[Effect]) -> None:
         always = [effect for effect in effects if effect.guard is None]
@@ -55,11 +59,11 @@ class Touch:
 
     def fold(self, features: dict[int, Any], event: Event) -> Panel:
         """Takes an event into a contact's features and returns the segments to judge."""
-        for fold in self._always:
-            fold(features, event)
+        for fold, number, capacity in self._always:
+            fold(features, event, number, capacity)
         taken = 0
-        for fold in self._telling:
-            if fold(features, event):
+        for fold, number, capacity in self._telling:
+            if fold(features, event, number, capacity):
                 taken = self._told
         if self._guarded:
             taken |= self._fold_guarded(features, event)
@@ -71,8 +75,8 @@ class Touch:
         for place, (guard, folds) in enumerate(self._guarded):
             if guard(event):
                 taken |= 1 << place
-                for fold in folds:
-                    fold(features, event)
+                for fold, number, capacity in folds:
+                    fold(features, event, number, capacity)
         return taken
 
     def _panel(self, taken: int) -> Panel:
@@ -164,7 +168,8 @@ class Catalog:
     def _fold_traits(self, features: dict[int, Any], event: Event) -> Panel:
         touched = {feature for name in event.traits for feature in self._traits.get(name, ())}
         for feature in touched:
-            feature.fold(self._numbering.features[feature.key])(features, event)
+            fold, number, capacity = self._fold_of(feature)
+            fold(features, event, number, capacity)
         return self._trait_panel(frozenset(feature.key for feature in touched))
 
     def _trait_panel(self, keys: frozenset[str]) -> Panel:
@@ -215,5 +220,6 @@ class Catalog:
         readers = ordered(program for feature in features for program in self._readers[feature.key])
         return Effect(guard_of(sources), folds, readers, tells_change)
 
-    def _fold_of(self, feature: Feature) -> Fold:
-        return feature.fold(self._numbering.features[feature.key], self._blueprint.capacities[feature.key])
+    def _fold_of(self, feature: Feature) -> tuple[Fold, int, int]:
+        key = feature.key
+        return feature.fold(), self._numbering.features[key], self._blueprint.capacities[key]

@@ -3,16 +3,13 @@
 import builtins
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import Any
 
+from rules.sharing import shared
 from rules.verdict import ALWAYS, NEVER
 
 Function = Callable[..., Any]
-
-MOST_SHAPES = 4096
-"""How many different sources are kept compiled."""
 
 
 class Emitter:
@@ -73,7 +70,7 @@ class Emitter:
 
     def number(self, value: int) -> str:
         """What stands for a whole number in which segments that are alike otherwise differ, such as a length of time."""
-        return self.constant(value)
+        return self.constant(_same(value))
 
     def function(self, result: str) -> Function:
         """The function whose body was written and that returns ``result``."""
@@ -86,9 +83,14 @@ class Emitter:
 _SCOPE: dict[str, Any] = {"ALWAYS": ALWAYS, "NEVER": NEVER, "__builtins__": builtins}
 
 
-@lru_cache(MOST_SHAPES)
+@shared
 def _compiled(source: str) -> CodeType:
     scope: dict[str, Any] = {}
     exec(source, scope)  # noqa: S102 - only our own names and integers
     code: CodeType = scope["judge"].__code__
     return code
+
+
+@shared
+def _same(number: int) -> int:
+    return number

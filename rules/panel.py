@@ -1,7 +1,6 @@
 """Programs that are judged together: those that the same events can touch."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
 from typing import Any
 
 from rules.contact import Contact
@@ -39,8 +38,11 @@ class Panel:
     All of them are one generated function, which looks each feature up once.
     """
 
+    __slots__ = ("_judge", "programs")
+
     def __init__(self, programs: Iterable[Program]) -> None:
         self.programs = ordered(programs)
+        self._judge: Judge = self._compile_and_judge
 
     def verdicts(self, contact: Contact, now_ms: int) -> Verdicts:
         """The verdicts that matter on a contact as of a moment, in order."""
@@ -48,10 +50,19 @@ class Panel:
         self._judge(contact.features, now_ms + SHIFT_MS, contact, contact.memberships, found.append)
         return found
 
-    @cached_property
-    def _judge(self) -> Judge:
-        if len(self.programs) > MOST_IN_ONE:
-            return self._one_by_one
+    def _compile_and_judge(
+        self,
+        features: dict[int, Any],
+        now: int,
+        contact: Contact,
+        memberships: Mapping[int, Any],
+        found: Callable[[tuple[Program, int]], None],
+    ) -> None:
+        """What the first verdicts are asked of: many a combination of filters is never passed."""
+        self._judge = self._one_by_one if len(self.programs) > MOST_IN_ONE else self._compiled()
+        self._judge(features, now, contact, memberships, found)
+
+    def _compiled(self) -> Judge:
         to = Emitter("features, now, contact, memberships, found")
         for program in self.programs:
             verdict = to.named(program.emit(to))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rules.event import Event
+from rules.sharing import shared
 
 Values = tuple[Any, ...]
 """The values found at a path, in the order in which they stand there: texts, numbers, booleans, and ``{}`` for an
@@ -111,6 +112,7 @@ def event_scalar_reader(path: str) -> Callable[[Event], str | float | bool | Non
     return read
 
 
+@shared
 def event_reader(path: str) -> Callable[[Event], Values]:
     """A function that reads ``path`` from an event: its properties, or its context where the path begins with it."""
     if path.startswith("context."):

@@ -10,6 +10,7 @@ from typing import Any
 from rules.durations import Moment, moment_of_number, parse_moment
 from rules.fields import compiled
 from rules.paths import Values
+from rules.sharing import shared
 from rules.value_tests import ValueTests
 from rules.verdict import ALWAYS, NEVER, SHIFT_MS, holds_between, holds_from
 
@@ -123,6 +124,7 @@ def only_text(tests: ValueTests) -> str | None:
     return wanted if type(wanted) is str and len(tests.given) == 1 else None
 
 
+@shared
 def predicate(tests: ValueTests) -> Predicate:
     """The tests as one function of the values. ``tests`` must not be timed."""
     positive, negative = _positive(tests), _negative(tests)
@@ -144,6 +146,7 @@ def predicate(tests: ValueTests) -> Predicate:
     return all_tests
 
 
+@shared
 def timed_predicate(tests: ValueTests) -> TimedPredicate:
     """The tests as a function of the values and now that also says when its verdict can change."""
     positive, negative = _positive(tests), _negative(tests)

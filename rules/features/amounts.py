@@ -10,8 +10,10 @@ from rules.features.feature import Feature, Fold, Source
 from rules.features.limits import EXACT, Limit, cell_ms
 from rules.features.numbers import kept, scaled
 from rules.paths import event_reader
+from rules.sharing import shared
 
 
+@shared
 def number_reader(path: str) -> Callable[[Event], list[int]]:
     """A function that reads the numbers at a path of an event, in millionths; whatever is no number is left out."""
     read = event_reader(path)
@@ -36,10 +38,10 @@ class TotalAmount(Feature):
     def sources(self) -> tuple[Source, ...]:
         return (self.source,)
 
-    def fold(self, number: int, capacity: int) -> Fold:  # noqa: ARG002
+    def fold(self) -> Fold:
         numbers = number_reader(self.path)
 
-        def fold(features: dict[int, Any], event: Event) -> None:
+        def fold(features: dict[int, Any], event: Event, number: int, _: int) -> None:
             found = numbers(event)
             if found:
                 total, count = features.get(number, (0, 0))
@@ -77,11 +79,11 @@ class RollingAmount(Feature):
     def sources(self) -> tuple[Source, ...]:
         return (self.source,)
 
-    def fold(self, number: int, capacity: int) -> Fold:  # noqa: ARG002
+    def fold(self) -> Fold:
         numbers, within_ms, limit = number_reader(self.path), self.within_ms, self.limit
         cell = cell_ms(within_ms)
 
-        def fold(features: dict[int, Any], event: Event) -> None:
+        def fold(features: dict[int, Any], event: Event, number: int, _: int) -> None:
             found = numbers(event)
             state = features.get(number)
             if state is None:

@@ -72,12 +72,12 @@ class Chains(Feature):
         """How long after its last step a chain is complete."""
         return 0 if self.then_not is None else self.then_not.gap_ms or 0
 
-    def fold(self, number: int, capacity: int) -> Fold:  # noqa: ARG002
+    def fold(self) -> Fold:
         matches = [_matcher(step.source) for step in self.steps]
         is_not = _matcher(self.then_not.source) if self.then_not is not None else lambda _: False
         read_by = None if self.by is None else event_scalar_reader(self.by)
 
-        def fold(features: dict[int, Any], event: Event) -> None:
+        def fold(features: dict[int, Any], event: Event, number: int, _: int) -> None:
             steps = [place for place, match in enumerate(matches) if match(event)]
             is_undoing = is_not(event)
             key = 0

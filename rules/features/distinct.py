@@ -97,10 +97,10 @@ class RollingKeys(Feature):
     def sources(self) -> tuple[Source, ...]:
         return (self.source,)
 
-    def fold(self, number: int, capacity: int) -> Fold:
+    def fold(self) -> Fold:
         keys_of = self.of.keys()
 
-        def fold(features: dict[int, Any], event: Event) -> None:
+        def fold(features: dict[int, Any], event: Event, number: int, capacity: int) -> None:
             time_ms = event.time_ms
             for key in keys_of(event):
                 state = features.get(number)
@@ -144,10 +144,10 @@ class TotalKeys(Feature):
     def sources(self) -> tuple[Source, ...]:
         return (self.source,)
 
-    def fold(self, number: int, capacity: int) -> Fold:
+    def fold(self) -> Fold:
         keys_of, limit = self.of.keys(), self.limit
 
-        def fold(features: dict[int, Any], event: Event) -> None:
+        def fold(features: dict[int, Any], event: Event, number: int, capacity: int) -> None:
             found = keys_of(event)
             state = features.get(number)
             if state is None:

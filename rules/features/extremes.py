@@ -35,10 +35,10 @@ class TotalExtreme(Feature):
     def sources(self) -> tuple[Source, ...]:
         return (self.source,)
 
-    def fold(self, number: int, capacity: int) -> Fold:  # noqa: ARG002
+    def fold(self) -> Fold:
         numbers, choose = number_reader(self.path), min if self.extreme == "minimum" else max
 
-        def fold(features: dict[int, Any], event: Event) -> None:
+        def fold(features: dict[int, Any], event: Event, number: int, _: int) -> None:
             found = numbers(event)
             if found:
                 if number in features:
@@ -73,11 +73,11 @@ class RollingExtreme(Feature):
     def sources(self) -> tuple[Source, ...]:
         return (self.source,)
 
-    def fold(self, number: int, capacity: int) -> Fold:  # noqa: ARG002
+    def fold(self) -> Fold:
         numbers, within_ms, limit = number_reader(self.path), self.within_ms, self.limit
         sign, cell = sign_of(self.extreme), cell_ms(within_ms)
 
-        def fold(features: dict[int, Any], event: Event) -> None:
+        def fold(features: dict[int, Any], event: Event, number: int, _: int) -> None:
             found = [sign * amount for amount in numbers(event)]
             state = features.get(number)
             if state is None:

@@ -11,11 +11,13 @@ from rules.event import Event
 from rules.features.limits import Limit
 from rules.fields import ANY_EVENT
 from rules.paths import event_reader
+from rules.sharing import shared
 from rules.value_tests import Where
 from rules.values import predicate
 
-Fold = Callable[[dict[int, Any], Event], object]
-"""Takes a matching event into the features of its contact, by feature number."""
+Fold = Callable[[dict[int, Any], Event, int, int], object]
+"""Takes a matching event into the features of its contact: into the state under the number that comes third, of which
+conditions need so much as the fourth says, where some need more than others."""
 
 Matches = Callable[[Event], bool]
 
@@ -45,19 +47,23 @@ class Source:
 
     def guard(self) -> Matches | None:
         """Whether an event of one of the names belongs to the source; None where every one does."""
-        tests = [(event_reader(w.path), predicate(w.tests)) for w in self.where]
-        start_ms, end_ms = self.start_ms, self.end_ms
-        if not tests and start_ms is None and end_ms is None:
-            return None
+        return _guard(self.where, self.start_ms, self.end_ms)
 
-        def matches(event: Event) -> bool:
-            if start_ms is not None and event.time_ms < start_ms:
-                return False
-            if end_ms is not None and event.time_ms >= end_ms:
-                return False
-            return all(passes(read(event)) for read, passes in tests)
 
-        return matches
+@shared
+def _guard(where: tuple[Where, ...], start_ms: int | None, end_ms: int | None) -> Matches | None:
+    tests = [(event_reader(w.path), predicate(w.tests)) for w in where]
+    if not tests and start_ms is None and end_ms is None:
+        return None
+
+    def matches(event: Event) -> bool:
+        if start_ms is not None and event.time_ms < start_ms:
+            return False
+        if end_ms is not None and event.time_ms >= end_ms:
+            return False
+        return all(passes(read(event)) for read, passes in tests)
+
+    return matches
 
 
 def guard_of(sources: Sequence[Source]) -> Matches | None:
@@ -109,8 +115,9 @@ class Feature(ABC):
         return ()
 
     @abstractmethod
-    def fold(self, number: int, capacity: int) -> Fold:
-        """A function that takes one event of any of the sources into the state kept under ``number``.
+    def fold(self) -> Fold:
+        """A function that takes one event of any of the sources into the feature's state.
 
-        ``capacity``: the most that any condition needs of it, for features of which some need more than others.
+        It knows neither number nor capacity, so that features that differ in nothing but their events' names have the
+        same one: of thousands, it stays in the processor's caches.
         """

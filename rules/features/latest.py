@@ -8,6 +8,7 @@ from typing import Any, Literal
 from rules.event import Event
 from rules.features.feature import Feature, Fold, Source
 from rules.paths import event_reader
+from rules.sharing import shared
 
 Order = Literal["latest", "first"]
 
@@ -37,21 +38,26 @@ class PropertyValue(Feature):
     def tells_change(self) -> bool:
         return True
 
-    def fold(self, number: int, capacity: int) -> Fold:  # noqa: ARG002
-        read, displaces = event_reader(self.path), order_of(self.order)
+    def fold(self) -> Fold:
+        return _folding(self.order, self.path)
 
-        def fold(features: dict[int, Any], event: Event) -> bool:
-            kept = features.get(number)
-            if kept is None:
-                features[number] = [event.time_ms, read(event)]
-                return True
-            if not displaces(event.time_ms, kept[0]):
-                return False
-            before, values = kept[1], read(event)
-            kept[0], kept[1] = event.time_ms, values
-            # Equal texts are the same; 1, 1.0 and true are equal, and no test takes them for the same. What was stored
-            # is a list, and what was read is a tuple.
-            is_one_text = len(values) == 1 and type(values[0]) is str
-            return not is_one_text or len(before) != 1 or before[0] != values[0]
 
-        return fold
+@shared
+def _folding(order: Order, path: str) -> Fold:
+    read, displaces = event_reader(path), order_of(order)
+
+    def fold(features: dict[int, Any], event: Event, number: int, _: int) -> bool:
+        kept = features.get(number)
+        if kept is None:
+            features[number] = [event.time_ms, read(event)]
+            return True
+        if not displaces(event.time_ms, kept[0]):
+            return False
+        before, values = kept[1], read(event)
+        kept[0], kept[1] = event.time_ms, values
+        # Equal texts are the same; 1, 1.0 and true are equal, and no test takes them for the same. What was stored is a
+        # list, and what was read is a tuple.
+        is_one_text = len(values) == 1 and type(values[0]) is str
+        return not is_one_text or len(before) != 1 or before[0] != values[0]
+
+    return fold

@@ -26,22 +26,8 @@ class Occurrences(Feature):
     def sources(self) -> tuple[Source, ...]:
         return (self.source,)
 
-    def fold(self, number: int, capacity: int) -> Fold:
-
-        def fold(features: dict[int, Any], event: Event) -> None:
-            time_ms = event.time_ms
-            times: list[int] | None = features.get(number)
-            if times is None:
-                features[number] = [time_ms]
-                return
-            if time_ms >= times[-1]:
-                times.append(time_ms)
-            else:
-                insort(times, time_ms)
-            if len(times) > capacity:
-                del times[:-capacity]
-
-        return fold
+    def fold(self) -> Fold:
+        return _keep_newest
 
 
 @dataclass(frozen=True)
@@ -57,8 +43,23 @@ class Total(Feature):
     def sources(self) -> tuple[Source, ...]:
         return (self.source,)
 
-    def fold(self, number: int, capacity: int) -> Fold:  # noqa: ARG002
-        def fold(features: dict[int, Any], _: Event) -> None:
-            features[number] = features.get(number, 0) + 1
+    def fold(self) -> Fold:
+        return _count
 
-        return fold
+
+def _keep_newest(features: dict[int, Any], event: Event, number: int, capacity: int) -> None:
+    time_ms = event.time_ms
+    times: list[int] | None = features.get(number)
+    if times is None:
+        features[number] = [time_ms]
+        return
+    if time_ms >= times[-1]:
+        times.append(time_ms)
+    else:
+        insort(times, time_ms)
+    if len(times) > capacity:
+        del times[:-capacity]
+
+
+def _count(features: dict[int, Any], event: Event, number: int, capacity: int) -> None:  # noqa: ARG001
+    features[number] = features.get(number, 0) + 1

@@ -30,7 +30,7 @@ class TraitValue(Feature):
         head, dot, _ = self.path.partition(".")
         return (self.path, head) if dot else (self.path,)
 
-    def fold(self, number: int, capacity: int = 0) -> Fold:  # noqa: ARG002
+    def fold(self) -> Fold:
         head, dot, rest = self.path.partition(".")
         whole = self.path
 
@@ -39,7 +39,7 @@ class TraitValue(Feature):
             if state[at] is None or time_ms >= state[at]:
                 state[at], state[at + 1] = time_ms, values
 
-        def fold(features: dict[int, Any], event: Event) -> None:
+        def fold(features: dict[int, Any], event: Event, number: int, _: int) -> None:
             traits = event.traits
             state = features.get(number)
             if state is None:

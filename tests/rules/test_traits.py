@@ -14,9 +14,9 @@ def _identify(time_ms: int, traits: dict[str, Any]) -> Event:
 
 def _values(path: str, *facts: tuple[int, dict[str, Any]]) -> list[Any]:
     features: dict[int, Any] = {}
-    fold = TraitValue(path).fold(0)
+    fold = TraitValue(path).fold()
     for time_ms, traits in facts:
-        fold(features, _identify(time_ms, traits))
+        fold(features, _identify(time_ms, traits), 0, 0)
     return list(TraitValue.values(features.get(0)))
 
 
