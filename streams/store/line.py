@@ -147,6 +147,9 @@ class Line:
                 await self._send_and_read([each for each in batch if not each[1].done()])
         except Exception as error:  # noqa: BLE001  whatever it is, nobody may wait for ever
             await self._connection.disconnect(nowait=True)
+            if unavailable(error).trouble is Trouble.TIMEOUT:
+                # Who waits behind has waited as long for the same server. One after the other, each would have to.
+                batch, self._waiting = batch + self._waiting, []
             self._fail(batch, error)
 
     async def _send_and_read(self, batch: list[Pending]) -> None:

@@ -61,6 +61,23 @@ async def test_an_answer_that_does_not_come_is_a_timeout_and_the_commit_may_be_t
         assert await store.counts(PARTITION) == {"a": 1}
 
 
+async def test_whoever_waits_behind_a_call_without_an_answer_is_told_at_the_same_time(redis_url: str) -> None:
+    async with proxied(redis_url) as (proxy, url), opened(url, timeout_s=0.5) as store:
+        await store.counts(PARTITION)
+        proxy.silent = True
+        first = asyncio.create_task(store.counts(PARTITION))
+        await asyncio.sleep(0.1)
+        behind = [asyncio.create_task(store.counts(partition)) for partition in range(3)]
+        with pytest.raises(StoreUnavailable):
+            await first
+        for failed in await asyncio.gather(*behind, return_exceptions=True):
+            assert isinstance(failed, StoreUnavailable)
+            assert failed.trouble is Trouble.TIMEOUT
+        assert proxy.connections == 1, "each has waited for itself"
+        proxy.silent = False
+        await store.counts(PARTITION)
+
+
 async def test_a_cancelled_commit_may_be_tried_again_and_leaves_others_alone(redis_url: str) -> None:
     async with opened(redis_url) as store:
         owner = await Owner.of(store)
