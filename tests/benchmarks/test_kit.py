@@ -50,17 +50,23 @@ async def test_a_peer_that_tells_less_may_leave_out_the_evidence_and_nothing_els
         await check(installation, {contact: later}, whole=False)
 
 
+@pytest.mark.timeout(240)  # 30 s where nothing else runs
 async def test_worker_and_peer_are_measured_doing_what_the_rules_say_and_all_becomes_a_report_and_a_picture(
     kafka: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PEERS, "broken", Peer("Broken", lambda _: ["false"]))
     (tmp_path / "little").mkdir()
-    said = "about: little\nlike: segbench\ncontacts: 300\nburst: {events: 3000, every_s: 1.5}\n"
+    said = "about: little\nlike: segbench\ncontacts: 4000\nburst: {events: 3000, every_s: 1.5}\n"
     (tmp_path / "little" / "workload.yaml").write_text(said)
     (tmp_path / "site").mkdir()
     site = Site(kafka, redis_url, tmp_path / "site", {"kafka": os.getpid(), "redis": os.getpid()})
     wanted = run.Wanted(
-        (str(tmp_path / "little"),), ("broken", "faust"), events=3000, slow_events=500, rate=2500, seconds=3.5
+        (str(tmp_path / "little"),),
+        ("broken", "faust"),
+        events=30_000,
+        slow_events=3000,
+        rate=2500,
+        seconds=6,
     )
     found = await run.measure(site, wanted)
     found["start"] = [await start_with(site, Workload("segbench"), 30)]

@@ -105,9 +105,9 @@ def test_the_demo_shows_contacts_enter_and_leave_by_what_they_do_and_by_time_alo
 ) -> None:
     # Settings of another installation must not matter.
     own = environment(KAFKA="127.0.0.1:1", CLOCK="events", GROUP="mine") | {"TMPDIR": str(temporary)}
-    done = subprocess.run(
-        command("demo", "--for", "12s"), cwd=tmp_path, env=own, capture_output=True, timeout=110, check=False
-    )
+    # So many that some of them leave the checkout at once, whatever chance has them do.
+    demo = command("demo", "--shoppers", "120", "--for", "12s")
+    done = subprocess.run(demo, cwd=tmp_path, env=own, capture_output=True, timeout=110, check=False)
     shown = done.stdout.decode()
     assert (done.returncode, done.stderr) == (0, b""), shown
     assert re.search(

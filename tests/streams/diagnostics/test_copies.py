@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,10 @@ def two_brokers(tmp_path: Path) -> Iterator[str]:
         server = kafka_node.start(second, (port, first.ports[1]), grace_s=0, settings=settings)
         try:
             kafka_node.await_ready(server, port)
+            with KafkaAdminClient(bootstrap_servers=first.bootstrap) as admin:
+                # It answers before the controller counts it.
+                while len(admin.describe_cluster()["brokers"]) < 2:
+                    time.sleep(0.05)
             yield first.bootstrap
         finally:
             server.stop()
