@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from streams.local.redis_server import Fsync
 from streams.store import FenceLost, StateMoved, StoreUnavailable, Trouble
 from streams.store.keys import PartitionKeys
 from streams.store.redis import RedisStore
@@ -48,7 +49,7 @@ async def test_a_dead_connection_is_replaced_without_the_caller_noticing(redis_u
 async def test_an_answer_that_does_not_come_is_a_timeout_and_the_commit_may_be_tried_again(
     redis_url: str,
 ) -> None:
-    async with proxied(redis_url) as (proxy, url), opened(url, timeout_s=0.2) as store:
+    async with proxied(redis_url) as (proxy, url), opened(url, timeout_s=2) as store:
         owner = await Owner.of(store)
         batch = owner.batch(counts={"a": 1})
         proxy.silent = True
@@ -62,7 +63,7 @@ async def test_an_answer_that_does_not_come_is_a_timeout_and_the_commit_may_be_t
 
 
 async def test_whoever_waits_behind_a_call_without_an_answer_is_told_at_the_same_time(redis_url: str) -> None:
-    async with proxied(redis_url) as (proxy, url), opened(url, timeout_s=0.5) as store:
+    async with proxied(redis_url) as (proxy, url), opened(url, timeout_s=2) as store:
         await store.counts(PARTITION)
         proxy.silent = True
         first = asyncio.create_task(store.counts(PARTITION))
@@ -118,13 +119,13 @@ async def test_scripts_that_the_server_forgot_are_sent_again(redis_url: str, adm
 
 
 async def test_work_goes_on_after_redis_was_killed_and_started_again(tmp_path: Path) -> None:
-    with own_redis(tmp_path) as server:
+    # What is committed is on the disk before the answer comes, so that the kill may come at any time.
+    with own_redis(tmp_path, Fsync.ALWAYS) as server:
         server.kill()
         server.start()
         async with opened(server.url) as store:
             owner = await Owner.of(store)
             await store.commit(owner.batch(counts={"a": 1}, contacts={"u1": b"one"}))
-            await asyncio.sleep(1.2)  # until it is on the disk
             server.kill()
             batch = owner.batch(counts={"a": 1})
             with pytest.raises(StoreUnavailable) as failed:

@@ -121,7 +121,7 @@ async def _joins_and_leaves(stage: Stage) -> None:
         await asyncio.sleep(stage.chance.uniform(0, 1))
 
 
-@_fault("worker paused past its session in a batch, then all killed", SESSION_S + 11)
+@_fault("worker paused past its session in a batch, then all killed", SESSION_S + 13)
 async def _paused_in_a_batch(stage: Stage) -> None:
     """What it still holds, others have done meanwhile; and nobody's memory hides what it then does to the state."""
     seat, since_ms, topic = stage.seat(), wall_ms(), stage.installation.topics.events.encode()
@@ -131,7 +131,8 @@ async def _paused_in_a_batch(stage: Stage) -> None:
     await asyncio.sleep(3)
     await _swallow_at(seat.redis, lambda request: _is_batch(request, topic))
     seat.worker.pause()
-    await asyncio.sleep(SESSION_S + 2)
+    before = await asyncio.to_thread(stage.installation.stored_offsets)
+    await until(lambda: _all_got_on(stage, before), SESSION_S + 10)
     seat.redis.heal()
     seat.worker.resume()
     await asyncio.sleep(0.7)
@@ -294,6 +295,13 @@ async def _half_open(stage: Stage, link: Link) -> None:
     link.half_open()
     await asyncio.sleep(stage.chance.uniform(3, 12))
     link.heal()
+
+
+def _all_got_on(stage: Stage, before: dict[str, dict[int, int]]) -> bool:
+    """Whether records of every partition have been taken since."""
+    topic = stage.installation.topics.events
+    taken = stage.installation.stored_offsets()[topic]
+    return all(taken[number] > offset for number, offset in before[topic].items())
 
 
 async def _swallow_at(link: Link, request: Callable[[bytes], bool]) -> None:

@@ -64,11 +64,12 @@ def servers(folder: Path) -> Iterator[Servers]:
     """Starts them, and leaves nothing of them running."""
     for name in ("kafka", "redis"):
         (folder / name).mkdir(parents=True)
-    kafka = LinkedKafka(folder / "kafka", tuple(free_ports(2)))
-    redis = SafeRedis(folder / "redis", tuple(free_ports(1)))
+    # All at once, as none of them is taken before the others are chosen.
+    ports = free_ports(3 + 2 * MOST_WORKERS)
+    kafka = LinkedKafka(folder / "kafka", tuple(ports[:2]))
+    redis = SafeRedis(folder / "redis", (ports[2],))
     found = Servers(folder, kafka, redis)
-    ports = free_ports(2 * MOST_WORKERS)
-    kafka.links = list(zip(ports[:MOST_WORKERS], ports[MOST_WORKERS:], strict=True))
+    kafka.links = list(zip(ports[3 : 3 + MOST_WORKERS], ports[3 + MOST_WORKERS :], strict=True))
     network = Network()
     network.start()
     try:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kafka import KafkaAdminClient
 
 from tests.faults import sabotage
 from tests.faults.comparison import Verdict
 from tests.faults.faults import FAULTS
 from tests.faults.run import Plan, performance, verdict
 from tests.faults.stage import Servers
+from tests.integration.installation import Installation
 from tests.servers import unique_name
 
 PAUSED = "worker paused past its session in a batch, then all killed"
@@ -47,6 +49,18 @@ async def _broken(
     seats = dataclasses.replace(servers, links=servers.links[links])
     async with performance(seats, name, plan, own) as (stage, flow):
         await asyncio.sleep(4)
+        await _until_ahead(stage.installation)
         await FAULTS[fault].act(stage)
         await asyncio.sleep(1)
         return await verdict(stage, flow, drained_within_s=30)
+
+
+async def _until_ahead(installation: Installation) -> None:
+    """Returns when a hundred events are part of the state that the group has not been told of."""
+    with KafkaAdminClient(bootstrap_servers=installation.kafka) as admin:
+        while True:
+            told = (await asyncio.to_thread(admin.list_group_offsets, installation.name))[installation.name]
+            known = sum(max(place.offset, 0) for place in told.values())
+            if installation.taken() > known + 100:
+                return
+            await asyncio.sleep(0.1)

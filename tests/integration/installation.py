@@ -135,7 +135,10 @@ class Installation:
     ) -> None:
         """Puts records on a topic (None: that of the events), in order within a partition, with a pause after every so
         many until ``hurry`` is set."""
-        async with AIOKafkaProducer(bootstrap_servers=self.kafka, linger_ms=2) as producer:
+        # Idempotent: a broker that is killed before it answers does not get a record twice.
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.kafka, enable_idempotence=True, linger_ms=2
+        ) as producer:
             for some in batched(sent, at_once):
                 waiting = [
                     await producer.send(
@@ -206,14 +209,15 @@ class Installation:
         """How many records of both source topics are part of the state."""
         return sum(sum(offsets.values()) for offsets in self.stored_offsets().values())
 
-    async def drained(self, timeout_s: float = 60) -> None:
-        """Returns when the state holds every record of the source topics, and the transitions topic rests."""
+    async def drained(self, timeout_s: float = 60, *, published: bool = True) -> None:
+        """Returns when the state holds every record of the source topics, and the transitions topic rests; unless it is
+        not ``published``, also when all that follows from them stands on its topic."""
         until, before = time.monotonic() + timeout_s, (-1, -1)
         while True:
             ends = [await self.ends(topic) for topic in self.topics.sources]
             waiting = sum(sum(end.values()) for end in ends) - self.taken()
             now = (waiting, sum((await self.ends(self.topics.transitions)).values()))
-            if now == before and waiting == 0:
+            if now == before and waiting == 0 and not (published and await self.unpublished()):
                 return
             assert time.monotonic() < until, f"{waiting} records wait:\n{self.workers[-1].said()}"
             before = now

@@ -50,13 +50,18 @@ async def test_a_redis_that_is_killed_and_comes_back_loses_nothing(install: Inst
         first, second, third, everything = _parts(seed=2)
         worker = installation.worker()
         worker.start()
-        for part in (first, second):
-            producing = asyncio.create_task(installation.produce(part, pause_s=0.03, at_once=20))
+        # The flow must last until Redis is back, however long a worker takes to start.
+        await installation.produce(first[:100])
+        await installation.until_taken(0)
+        for part in (first[100:], second):
+            hurry = asyncio.Event()
+            producing = asyncio.create_task(installation.produce(part, pause_s=0.2, at_once=20, hurry=hurry))
             await installation.until_taken(installation.taken() + 500)
             redis.kill()
             await asyncio.sleep(1.5)
-            assert not producing.done()
+            assert not producing.done(), "the events ended before Redis was back"
             redis.start()
+            hurry.set()
             await producing
         await installation.produce(third)
         await installation.drained()

@@ -4,6 +4,8 @@ import asyncio
 import json
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,14 @@ import redis
 from kafka import KafkaAdminClient, TopicPartition
 
 from streams.admission import REBUILD_FIELD
+from streams.intake import Record
+from streams.rebuild.lane import RebuildLane
 from tests.integration.conftest import Install
 from tests.integration.history import Sent, history
 from tests.integration.installation import Installation, WorkerProcess, assert_came_true, outcome
 from tests.integration.probing import Probed
 from tests.integration.worker_main import worker_process
+from tests.streams import recording
 
 EVENTS = 6000
 
@@ -24,10 +29,16 @@ EVENTS = 6000
 class Rebuilding:
     """`segments rebuild` in a process of its own, with the settings of a worker."""
 
-    def __init__(self, installation: Installation, worker: WorkerProcess, *arguments: str) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        worker: WorkerProcess,
+        *arguments: str,
+        first: Callable[[], None] | None = None,
+    ) -> None:
         self._log = installation.folder / "rebuild.log"
         self._log.write_bytes(b"")
-        self.process = worker_process(worker.environment, self._log, arguments=["rebuild", *arguments])
+        self.process = worker_process(worker.environment, self._log, first, ["rebuild", *arguments])
         self.process.start()
 
     async def end(self) -> tuple[int | None, str]:
@@ -56,13 +67,18 @@ def _lose_redis(installation: Installation) -> None:
 
 
 async def _kill_at_work(installation: Installation, worker: WorkerProcess, sent: list[Sent]) -> bool:
-    """Kills a worker somewhere in what it is given; whether outputs were left unpublished."""
-    before = installation.taken()
-    producing = asyncio.create_task(installation.produce(sent, pause_s=0.02, at_once=50))
-    await installation.until_taken(before + len(sent) // 2)
+    """Kills a worker somewhere in what it is given; whether outputs were left unpublished.
+
+    The second half comes when it is dead: it must be left over, also where a worker that started late takes in one go
+    all that is there.
+    """
+    before, half = installation.taken(), len(sent) // 2
+    producing = asyncio.create_task(installation.produce(sent[:half], pause_s=0.02, at_once=50))
+    await installation.until_taken(before + half * 3 // 4)
     worker.kill()
     left = bool(await installation.unpublished())
     await producing
+    await installation.produce(sent[half:])
     return left
 
 
@@ -211,6 +227,26 @@ async def _published(installation: Installation) -> dict[tuple[str, str], list[d
     return dict(found)
 
 
+def _never_settle() -> None:
+    """In the process of a rebuild: it takes all events, and does not come to its end before it is killed."""
+
+    async def settle(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    RebuildLane.settle = settle  # type: ignore[method-assign, assignment]
+
+
+def _take_nothing_before(told: Path) -> None:
+    """In the process of a rebuild: it takes no event before that file is there."""
+    usual = RebuildLane.handle
+
+    async def handle(self: RebuildLane, records: Mapping[str, Sequence[Record]]) -> None:
+        await recording.until(told.exists, 60)
+        await usual(self, records)
+
+    RebuildLane.handle = handle  # type: ignore[method-assign, assignment]
+
+
 @pytest.mark.timeout(180)
 async def test_one_that_is_killed_keeps_workers_away_and_can_be_run_again(install: Install) -> None:
     installation = install()
@@ -223,25 +259,23 @@ async def test_one_that_is_killed_keeps_workers_away_and_can_be_run_again(instal
     worker.stop()
     await installation.produce(usual[1000:], at_once=500)
     _lose_redis(installation)
-    broken_off = Rebuilding(installation, worker, "--yes")
+    broken_off = Rebuilding(installation, worker, "--yes", first=_never_settle)
     await installation.until_taken(EVENTS // 3)
     broken_off.process.kill()
     await broken_off.end()
     assert any(state.meta.get(REBUILD_FIELD) for state in await installation.states()), "it was done before"
-    worker.start()
-    until = time.monotonic() + 30
-    while "its state is being rebuilt" not in worker.said():
-        assert time.monotonic() < until, worker.said()
-        await asyncio.sleep(0.1)
+    await _start_and_wait(worker)
     code, said = await Rebuilding(installation, worker, "--yes").end()
     assert (code, "a worker runs in the group" in said) == (1, True)
     worker.stop()
     code, said = await Rebuilding(installation, worker).end()
     assert (code, "say so with --yes" in said) == (2, True)
-    whole = Rebuilding(installation, worker, "--yes")
+    told = installation.folder / "told"
+    whole = Rebuilding(installation, worker, "--yes", first=partial(_take_nothing_before, told))
     await _until_marked(installation)
     # It waits, and goes on by itself when all is made anew.
-    worker.start()
+    await _start_and_wait(worker)
+    told.touch()
     code, said = await whole.end()
     assert code == 0, said
     await installation.produce(last)
@@ -250,12 +284,24 @@ async def test_one_that_is_killed_keeps_workers_away_and_can_be_run_again(instal
     await assert_came_true(installation, outcome(sent))
 
 
+async def _start_and_wait(worker: WorkerProcess) -> None:
+    """Returns when it says that it waits for a rebuild."""
+    said = worker.log.stat().st_size
+    worker.start()
+    until = time.monotonic() + 30
+    while b"its state is being rebuilt" not in worker.log.read_bytes()[said:]:
+        assert time.monotonic() < until, worker.said()
+        await asyncio.sleep(0.1)
+
+
 async def _until_marked(installation: Installation) -> None:
+    """Returns when a rebuild has made all partitions empty."""
     until = time.monotonic() + 30
     while not all(
         state.meta.get(REBUILD_FIELD) and not state.offsets for state in await installation.states()
     ):
         assert time.monotonic() < until, "it does not begin"
+        await asyncio.sleep(0.05)
 
 
 async def _until_published(installation: Installation, more_than: int) -> None:

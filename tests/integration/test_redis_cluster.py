@@ -31,7 +31,7 @@ async def test_slots_that_move_and_nodes_that_change_places_or_die_cost_no_trans
     worker = installation.worker(instance="the-one")
     worker.start()
     hurry = asyncio.Event()
-    producing = asyncio.create_task(installation.produce(usual, pause_s=0.02, at_once=8, hurry=hurry))
+    producing = asyncio.create_task(installation.produce(usual, pause_s=0.1, at_once=8, hurry=hurry))
     await installation.until_taken(0)
     lost = await _in_order_of_trouble(installation, redis_cluster)
     assert not producing.done(), "the events ended before the trouble"

@@ -1,6 +1,7 @@
 """A real Kafka that encrypts, asks who one is, and lets nobody do what no rule allows."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,9 @@ listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.se
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 """
 
+WITHIN_S = 10
+"""How long the broker may take to learn of a rule."""
+
 Right = tuple[ResourceType, str, str]
 """On what kind of thing, of what name (`name*`: all that begin so), which operation."""
 
@@ -55,19 +59,29 @@ class SecuredKafka:
     authority: Authority
 
     def allow(self, user: str, rights: Iterable[Right]) -> None:
-        self._change("create_acls", [_acl(user, right) for right in rights])
+        """Returns when the broker goes by it: it learns of rules a moment after the controller has them."""
+        rules = [_acl(user, right) for right in rights]
+        self._ask("create_acls", rules)
+        self._until(user, lambda found: all(rule in found for rule in rules))
 
     def take_away(self, user: str, right: Right) -> None:
-        pattern = _acl(user, right)
-        self._change("delete_acls", [pattern])
+        """As `allow`."""
+        rule = _acl(user, right)
+        self._ask("delete_acls", [rule])
+        self._until(user, lambda found: rule not in found)
 
     def forget(self, user: str) -> None:
         """Takes all rights away."""
-        everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
-        rights = ACLFilter(f"User:{user}", "*", ACLOperation.ANY, ACLPermissionType.ANY, everything)
-        self._change("delete_acls", [rights])
+        self._ask("delete_acls", [_rules_of(user)])
 
-    def _change(self, method: str, what: list[Any]) -> Any:
+    def _until(self, user: str, holds: Callable[[list[ACL]], bool]) -> None:
+        """Returns when it holds of the user's rules, as the broker itself has them."""
+        until = time.monotonic() + WITHIN_S
+        while not holds(self._ask("describe_acls", _rules_of(user))[0]):
+            assert time.monotonic() < until, f"the broker has not learnt of the rules of {user}"
+            time.sleep(0.02)
+
+    def _ask(self, method: str, what: Any) -> Any:
         admin = KafkaAdminClient(bootstrap_servers=self.admin_address)
         try:
             return getattr(admin, method)(what)
@@ -78,7 +92,12 @@ class SecuredKafka:
         """Who may log in by SCRAM."""
         for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
             credential = UserScramCredentialUpsertion(user, mechanism, password)
-            assert self._change("alter_user_scram_credentials", [credential]) == {user: None}
+            assert self._ask("alter_user_scram_credentials", [credential]) == {user: None}
+
+
+def _rules_of(user: str) -> ACLFilter:
+    everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+    return ACLFilter(f"User:{user}", "*", ACLOperation.ANY, ACLPermissionType.ANY, everything)
 
 
 def _acl(user: str, right: Right) -> ACL:
