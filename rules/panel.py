@@ -42,25 +42,19 @@ class Panel:
 
     def __init__(self, programs: Iterable[Program]) -> None:
         self.programs = ordered(programs)
-        self._judge: Judge = self._compile_and_judge
+        self._judge: Judge | None = None
 
     def verdicts(self, contact: Contact, now_ms: int) -> Verdicts:
         """The verdicts that matter on a contact as of a moment, in order."""
         found: Verdicts = []
-        self._judge(contact.features, now_ms + SHIFT_MS, contact, contact.memberships, found.append)
+        judge = self._judge or self._made()
+        judge(contact.features, now_ms + SHIFT_MS, contact, contact.memberships, found.append)
         return found
 
-    def _compile_and_judge(
-        self,
-        features: dict[int, Any],
-        now: int,
-        contact: Contact,
-        memberships: Mapping[int, Any],
-        found: Callable[[tuple[Program, int]], None],
-    ) -> None:
-        """What the first verdicts are asked of: many a combination of filters is never passed."""
-        self._judge = self._one_by_one if len(self.programs) > MOST_IN_ONE else self._compiled()
-        self._judge(features, now, contact, memberships, found)
+    def _made(self) -> Judge:
+        """What gives the verdicts; made when it is first needed, as many a combination of filters is never passed."""
+        self._judge = judge = self._one_by_one if len(self.programs) > MOST_IN_ONE else self._compiled()
+        return judge
 
     def _compiled(self) -> Judge:
         to = Emitter("features, now, contact, memberships, found")
