@@ -6,6 +6,7 @@ from typing import Any
 from rules.event import Event
 from rules.features.feature import Feature, Fold
 from rules.paths import MISSING, Values, below, flatten
+from rules.sharing import shared
 
 
 @dataclass(frozen=True)
@@ -31,26 +32,7 @@ class TraitValue(Feature):
         return (self.path, head) if dot else (self.path,)
 
     def fold(self) -> Fold:
-        head, dot, rest = self.path.partition(".")
-        whole = self.path
-
-        def fold_one(state: list[Any], at: int, time_ms: int, values: Values | None) -> None:
-            # Equal event times: the later arrival wins.
-            if state[at] is None or time_ms >= state[at]:
-                state[at], state[at + 1] = time_ms, values
-
-        def fold(features: dict[int, Any], event: Event, number: int, _: int) -> None:
-            traits = event.traits
-            state = features.get(number)
-            if state is None:
-                state = features[number] = [None, None, None, None] if dot else [None, None]
-            if whole in traits:
-                value = traits[whole]
-                fold_one(state, 0, event.time_ms, None if value is None else flatten(value))
-            if dot and head in traits:
-                fold_one(state, 2, event.time_ms, below(traits[head], rest))
-
-        return fold
+        return _folding(self.path)
 
     @staticmethod
     def values(state: list[Any] | None) -> Values:
@@ -61,3 +43,26 @@ class TraitValue(Feature):
         if found is None and len(state) == 4:
             found = state[3]
         return MISSING if found is None else found
+
+
+@shared
+def _folding(path: str) -> Fold:
+    head, dot, rest = path.partition(".")
+
+    def fold_one(state: list[Any], at: int, time_ms: int, values: Values | None) -> None:
+        # Equal event times: the later arrival wins.
+        if state[at] is None or time_ms >= state[at]:
+            state[at], state[at + 1] = time_ms, values
+
+    def fold(features: dict[int, Any], event: Event, number: int, _: int) -> None:
+        traits = event.traits
+        state = features.get(number)
+        if state is None:
+            state = features[number] = [None, None, None, None] if dot else [None, None]
+        if path in traits:
+            value = traits[path]
+            fold_one(state, 0, event.time_ms, None if value is None else flatten(value))
+        if dot and head in traits:
+            fold_one(state, 2, event.time_ms, below(traits[head], rest))
+
+    return fold
