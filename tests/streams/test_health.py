@@ -79,7 +79,7 @@ async def test_answers_while_the_event_loop_is_busy(server: HealthServer) -> Non
     answers: list[int] = []
     asker = threading.Thread(target=lambda: answers.append(ask(server.port, "/live")[0]))
     asker.start()
-    end = time.monotonic() + 30
+    end = time.monotonic() + 1.0
     while time.monotonic() < end and not answers:
         sum(range(1000))
     assert answers == [200]

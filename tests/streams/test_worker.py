@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -75,9 +76,11 @@ async def test_a_worker_makes_its_topics_and_ends_in_good_order(
         await until(lambda: all((tmp_path / f"{number}").exists() for number in PARTITIONS))
         await produce(kafka, f"events-{unique}", map(str, range(2000)), PARTITIONS)
         await until(lambda: len(_kept(tmp_path)) > 100)
+        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         code, log = await _ended(process, 10)
     assert code == 0, log
+    assert time.monotonic() - began < 5
     assert "Traceback" not in log
     assert "given up" not in log
     # What it had taken is published, no more and no less.
