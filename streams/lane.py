@@ -70,6 +70,8 @@ class Lane:
         self._published = 0
         self._tails: dict[str, int] = {}
         self._sweep_cursor: int | None = None
+        self._due: Sequence[str] = ()
+        """Contacts whose wakes are due, as far as the last commit told; there may be more."""
         self._epoch: Epoch
         self._contacts: Contacts
         self._taking: Taking
@@ -88,7 +90,8 @@ class Lane:
 
     async def handle(self, records: Mapping[str, Sequence[Record]]) -> None:
         """Takes fetched records of one source topic or of both, each topic's in order, and all of them in the order of
-        received times; returns when they are committed and all that follows from them is acknowledged.
+        received times; returns when they are committed and all that follows from them is acknowledged. Before them come
+        wakes that are due already, as many as a ``tick`` would take.
 
         Raises PartitionMoved where the stored state is no longer the one that this lane knows: drop the lane, and make
         another if the partition is still one's own. After any other exception hand the same records over again.
@@ -120,7 +123,12 @@ class Lane:
     @property
     def has_work(self) -> bool:
         """Whether wakes are due, or contacts wait to be brought through a change of definitions."""
-        return self._wakes_due or self._sweep_cursor is not None
+        return self._wakes_due or self.is_sweeping
+
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether contacts wait to be brought through a change of definitions, which is done by ``tick`` alone."""
+        return self._sweep_cursor is not None
 
     @property
     def _wakes_due(self) -> bool:
@@ -129,7 +137,9 @@ class Lane:
     async def _take(self, records: Mapping[str, Sequence[Record]]) -> dict[str, Sequence[Record]]:
         """Takes as many of the records as may be taken at once, and returns the others."""
         on, offsets, now_ms = self._on, self._offsets, self._on.wall_ms()
-        work = await self._bring_in(self._taking.ids(records, now_ms))
+        due = self._due
+        work = await self._bring_in([*due, *self._taking.ids(records, now_ms)])
+        woken = self._wake(due, work)
         came = self._taking.take(records, work, now_ms, self._passed_ms)
         taken = came.taken
         added = self._admit(came.parts)
@@ -137,7 +147,7 @@ class Lane:
             # Before the commit, so that none is lost; whoever reads them drops those that come twice.
             await self._publish(taken.forwards, publisher=on.publisher)
         outputs = [*self._transitions(work), *taken.dead_letters]
-        commit = self._commit(work, outputs)
+        commit = self._commit(work, outputs, woken)
         commit.offsets = _offsets(offsets, records, came.rest)
         if taken.forwarded is not None:
             commit.meta[FORWARDED_FIELD] = msgspec.msgpack.encode(taken.forwarded)
@@ -151,6 +161,8 @@ class Lane:
             on.observer.flood(self.partition, self._gate.share, None)
         if came.late:
             on.observer.late(self.partition, came.late)
+        if woken:
+            on.observer.woke(self.partition, len(woken), work)
         on.observer.batch(self.partition, sum(part.records for part in came.parts), taken, work)
         return came.rest
 
@@ -181,22 +193,24 @@ class Lane:
 
     async def _wake_chunk(self) -> None:
         on = self._on
-        due = [contact_id for contact_id, _ in await self._persist(self._due)]
+        # Time alone may have moved the clock since the last commit.
+        due = self._due or [contact_id for contact_id, _ in await self._persist(self._ask_due)]
         work = await self._bring_in(due)
-        done = []
-        for contact_id in due:
-            self._contacts.wake(contact_id, work, on.most_transitions)
-            done.append(contact_id)
-            if len(work.transitions) >= on.most_transitions:
-                break
-        commit = self._commit(work, outputs := self._transitions(work))
-        # Whatever is stored of a due contact has to go, or it would be due for ever.
-        commit.wakes.update((contact_id, work.wakes[contact_id]) for contact_id in done)
-        await self._finish(commit, outputs, work)
-        on.observer.woke(self.partition, len(done), work)
+        woken = self._wake(due, work)
+        outputs = self._transitions(work)
+        await self._finish(self._commit(work, outputs, woken), outputs, work)
+        on.observer.woke(self.partition, len(woken), work)
 
-    def _due(self) -> Awaitable[list[tuple[str, int]]]:
+    def _ask_due(self) -> Awaitable[list[tuple[str, int]]]:
         return self._on.store.due(self.partition, self.clock_ms, self._on.chunk)
+
+    def _wake(self, due: Sequence[str], work: Work) -> Sequence[str]:
+        """Lets wakes happen of contacts that are in memory; returns of which: enough may follow from the first ones."""
+        for count, contact_id in enumerate(due):
+            if len(work.transitions) >= self._on.most_transitions:
+                return due[:count]
+            self._contacts.wake(contact_id, work, self._on.most_transitions)
+        return due
 
     async def _sweep_chunk(self, cursor: int) -> None:
         on = self._on
@@ -246,20 +260,23 @@ class Lane:
             commit.meta |= news
             await self._finish(commit, [], work)
 
-    def _commit(self, work: Work, outputs: Sequence[Output]) -> Commit:
+    def _commit(self, work: Work, outputs: Sequence[Output], woken: Sequence[str] = ()) -> Commit:
         """What the store is to change for a piece of work; offsets and metadata are the caller's to add."""
         self._contacts.put_away(work)
+        # Whatever is stored of a due contact has to go, or it would be due for ever.
+        wakes = work.changed_wakes() | {contact_id: work.wakes[contact_id] for contact_id in woken}
         entered, exited = memberships(work.transitions)
         return Commit(
             partition=self.partition,
             fence=self._fence,
             clock_ms=work.clock_ms,
             contacts=work.records,
-            wakes=work.changed_wakes(),
+            wakes=wakes,
             entered=entered,
             exited=exited,
             outbox=encode_entry(Entry(list(outputs), self._tails)) if outputs else None,
             trim=self._published,
+            most_due=self._on.chunk,
         )
 
     def _transitions(self, work: Work) -> list[Output]:
@@ -275,7 +292,7 @@ class Lane:
         entry = Entry(list(outputs), dict(self._tails))
         result = await self._persist(lambda: on.store.commit(commit))
         self.clock_ms = max(self.clock_ms, work.clock_ms)
-        self.next_wake_ms = result.next_wake_ms
+        self.next_wake_ms, self._due = result.next_wake_ms, result.due
         if outputs:
             await self._publish(outputs, [entry])
             self._published = result.outbox_sequence
@@ -356,7 +373,7 @@ class Lane:
         self._fence, self._offsets = state.fence, dict(state.offsets)
         self._begin_at = begin_of(state.meta)
         self.clock_ms = max(self.clock_ms, NO_CLOCK_MS if state.clock_ms is None else state.clock_ms)
-        self.next_wake_ms = state.next_wake_ms
+        self.next_wake_ms, self._due = state.next_wake_ms, ()
         forwarded = state.meta.get(FORWARDED_FIELD)
         self._intake.forwarded = (
             {} if forwarded is None else msgspec.msgpack.decode(forwarded, type=dict[int, int])

@@ -56,6 +56,11 @@ class Lane(Protocol):
         """Whether ``tick`` has something to do without another clock."""
         ...
 
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether that is more than what ``handle`` does as well, if there are records."""
+        ...
+
     async def start(self) -> Mapping[str, int]:
         """Takes the partition; the offsets to read the topics from (absent: the beginning)."""
         ...
@@ -222,6 +227,8 @@ class LaneRunner:
             else:
                 # Also while the lane has work of its own, which may take long: neither events nor time wait for it.
                 known = await self._learn(lane)
+            if parts and self._inbox.records and not lane.is_sweeping:
+                continue  # what is due comes with them
             if lane.has_work:
                 with self._busy():
                     await lane.tick(None)

@@ -119,6 +119,8 @@ class Commit:
     trim: int = 0
     """Outbox entries with a sequence up to this one are removed; never the one that this commit appends."""
     meta: dict[str, bytes] = field(default_factory=dict)
+    most_due: int = 0
+    """How many contacts the answer names that are due at the partition's clock."""
     number: int | None = field(default=None, init=False, compare=False)
     """The store's own: by this number a commit is recognised when it is tried again."""
 
@@ -129,6 +131,9 @@ class CommitResult:
     """Sequence of the newest outbox entry ever appended, 0 if none: that of this commit, if it had one."""
     next_wake_ms: int | None
     """The earliest stored wake, after this commit."""
+    due: tuple[str, ...] = ()
+    """The contacts whose wake is before the partition's clock, after this commit: at most `Commit.most_due`, the earliest
+    first, equal ones by id."""
 
 
 @dataclass(frozen=True, slots=True)

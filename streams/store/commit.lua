@@ -1,17 +1,18 @@
 -- One batch of one partition: all of it, or nothing.
 --
 -- KEYS: state, offsets, meta, counts, contacts, wakes, outbox, then a set of members for each group below
--- ARGV: fence, number, clock, trim, how many outbox entries (0 or 1),
+-- ARGV: fence, number, clock, trim, how many due contacts to name, how many outbox entries (0 or 1),
 --       how many arguments there are of offsets, meta, counts, contacts, wakes, wakes to remove,
 --       how many groups of contacts that enter and that exit,
 --       then these in this order: topic, expected, new | name, value | counter, added | contact, record |
 --       wake, contact | contact | for each group: how many, contacts | outbox entry
--- Gives: 'done', newest outbox sequence, the earliest wake | 'fence' | 'number', stored | 'offset', topic, stored
+-- Gives: 'done', newest outbox sequence, the earliest wake, contacts that are due at the clock
+--        | 'fence' | 'number', stored | 'offset', topic, stored
 --
 -- Redis takes nothing back when a script fails half way. So everything that could fail is read first, which also
 -- finds keys of a wrong type; a full memory or a disk error is met by the first write, or never.
 
-local HEADER = 13
+local HEADER = 14
 local AT_ONCE = 4000 -- arguments to one command: unpack() gives up at about 8000; even, to keep pairs together
 local EXACT = 2 ^ 53 - 1 -- integers beyond may be rounded
 
@@ -36,8 +37,8 @@ end
 
 -- 1. Where the parts begin.
 local size = {}
-for index = 5, HEADER do
-  size[index - 4] = integer(ARGV[index], 'a size')
+for index = 6, HEADER do
+  size[index - 5] = integer(ARGV[index], 'a size')
 end
 local n_outbox, n_offsets, n_meta, n_counts, n_contacts, n_wakes, n_unwakes = unpack(size, 1, 7)
 local n_entered, n_groups = size[8], size[8] + size[9]
@@ -52,10 +53,18 @@ local groups = unwakes + n_unwakes
 -- 2. Is it ours to write, and on the state that it was built on?
 local stored = redis.call('HMGET', KEYS[1], 'fence', 'done', 'clock', 'outbox')
 local sequence = tonumber(stored[4] or 0)
+local clock = integer(ARGV[3], 'the clock')
+local most_due = integer(ARGV[5], 'how many to name')
+if stored[3] and tonumber(stored[3]) > clock then
+  clock = tonumber(stored[3])
+end
 
 local function done()
-  local wake = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
-  return {'done', string.format('%.0f', sequence), wake[2] or false}
+  local wake, due = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES'), {}
+  if most_due > 0 and wake[2] and tonumber(wake[2]) < clock then
+    due = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', string.format('(%.0f', clock), 'LIMIT', 0, most_due)
+  end
+  return {'done', string.format('%.0f', sequence), wake[2] or false, due}
 end
 
 if stored[1] ~= ARGV[1] then
@@ -77,7 +86,6 @@ for at = offsets, meta - 1, 3 do
 end
 
 -- 3. Whatever could fail below.
-local clock = integer(ARGV[3], 'the clock')
 local trim = integer(ARGV[4], 'trim')
 for at = counts, contacts - 1, 2 do
   local count = redis.call('HGET', KEYS[4], ARGV[at])
@@ -128,9 +136,6 @@ if n_outbox == 1 then
 end
 for from = counts, contacts - 1, 2 do
   redis.call('HINCRBY', KEYS[4], ARGV[from], ARGV[from + 1])
-end
-if stored[3] and tonumber(stored[3]) > clock then
-  clock = tonumber(stored[3])
 end
 redis.call('HSET', KEYS[1], 'done', ARGV[2], 'clock', string.format('%.0f', clock),
   'outbox', string.format('%.0f', sequence))

@@ -1,7 +1,8 @@
-"""One connection to Redis that many share: what is asked in one turn of the event loop goes out in one write.
+"""One connection to Redis that many share: what is asked goes out at once, whether or not answers are still due.
 
-So the batches of one poll, whatever their partitions, share a round trip. Commands reach Redis in the order in
-which they were asked, and a caller that is cancelled leaves the connection usable.
+So Redis works on one partition's batch while the worker makes the next one's, also where the event loop comes to
+nothing else meanwhile. Commands reach Redis in the order in which they were asked, and a caller that is cancelled
+leaves the connection usable.
 
 Every command sent this way must do no harm when it is done twice: where a connection turns out to be dead, what
 has no answer is sent once more over a new one.
@@ -10,6 +11,9 @@ has no answer is sent once more over a new one.
 import asyncio
 import contextlib
 import re
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any, TypeAlias
 
 from hiredis import pack_command
@@ -92,10 +96,22 @@ class Line:
     """
 
     def __init__(self, url: str, timeout_s: float) -> None:
+        """`timeout_s` is how long Redis may give no answer while one is due: then all that wait are told so."""
         self._connection = _connection(url, timeout_s)
         self._timeout_s = timeout_s
-        self._waiting: list[Pending] = []
+        self._waiting: deque[Pending] = deque()
+        """What has no answer yet, in the order in which it was asked."""
+        self._unsent = 0
+        """How many of them, from the end, are not on their way."""
         self._worker: asyncio.Task[None] | None = None
+        self._is_ready = False
+        """Whether what is asked can be sent at once."""
+        self._is_proven = False
+        """Whether this connection has brought an answer."""
+        self._is_stale = False
+        """Whether it leads to a server that is no longer the one to ask."""
+        self._waits_since_s = 0.0
+        """When the answer that comes next began to be due."""
         self._closed = False
 
     async def ask(self, *command: str | bytes | int) -> Any:
@@ -104,7 +120,14 @@ class Line:
             raise StoreUnavailable(Trouble.CONNECTION, "the store is closed")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((pack_command(command), answer))  # type: ignore[arg-type]  # its stub asks for a tuple of one
+        packed = pack_command(command)  # type: ignore[arg-type]  # its stub asks for a tuple of one
+        if not self._waiting:
+            self._waits_since_s = loop.time()
+        self._waiting.append((packed, answer))
+        if self._is_ready and not self._is_stale:
+            self._send(packed)
+        else:
+            self._unsent += 1
         if self._worker is None or self._worker.done():
             self._worker = loop.create_task(self._work())
         return await answer
@@ -112,7 +135,7 @@ class Line:
     @property
     def is_idle(self) -> bool:
         """Nobody waits for an answer."""
-        return not self._waiting and (self._worker is None or self._worker.done())
+        return not self._waiting
 
     async def close(self) -> None:
         """Ends the connection; whoever still waits is told so."""
@@ -121,57 +144,80 @@ class Line:
             self._worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
-        self._fail(self._waiting, ConnectionError("the store was closed"))
+        self._fail(ConnectionError("the store was closed"))
         # Over TLS both ends say goodbye before the socket is closed, and nobody is there for it once the loop has ended.
         with contextlib.suppress(redis_errors.RedisError, OSError):
             async with asyncio.timeout(GOODBYE_S):
                 await self._connection.disconnect()
 
+    def _send(self, packed: bytes) -> None:
+        # redis-py's own way waits until the socket has taken it, and so can only be taken by a task: which would have
+        # its turn after all that is ready to run, and Redis nothing to do until then.
+        writer = self._connection._writer  # noqa: SLF001
+        if writer is not None:  # else it has just been lost, and the worker is about to learn it
+            writer.write(packed)
+
     async def _work(self) -> None:
+        """Sends what is not on its way, and gives out answers, until nobody waits."""
         while self._waiting:
-            batch, self._waiting = self._waiting, []
             try:
-                await self._exchange(batch)
-            except asyncio.CancelledError:
-                self._waiting = batch + self._waiting
-                raise
+                async with asyncio.timeout_at(self._waits_since_s + self._timeout_s):
+                    if self._unsent and not self._is_stale:
+                        await self._send_unsent()
+                    reply = await self._reply()
+            except Exception as error:  # noqa: BLE001  whatever it is, nobody may wait for ever
+                await self._lose(error)
+                continue
+            self._is_proven, self._waits_since_s = True, asyncio.get_running_loop().time()
+            _, answer = self._waiting.popleft()
+            if isinstance(reply, redis_errors.ReadOnlyError):
+                # This server became a replica: the name may stand for another one by now.
+                self._is_stale = True
+            if answer.done():
+                pass  # its caller was cancelled
+            elif isinstance(reply, Exception):
+                answer.set_exception(reply)
+            else:
+                answer.set_result(reply)
+            if self._is_stale and len(self._waiting) == self._unsent:
+                await self._disconnect()
 
-    async def _exchange(self, batch: list[Pending]) -> None:
-        used_before = self._connection.is_connected
-        try:
-            try:
-                await self._send_and_read(batch)
-            except (redis_errors.ConnectionError, OSError) as error:
-                if not used_before or isinstance(error, TimeoutError):
-                    raise
-                await self._send_and_read([each for each in batch if not each[1].done()])
-        except Exception as error:  # noqa: BLE001  whatever it is, nobody may wait for ever
-            await self._connection.disconnect(nowait=True)
-            if unavailable(error).trouble is Trouble.TIMEOUT:
-                # Who waits behind has waited as long for the same server. One after the other, each would have to.
-                batch, self._waiting = batch + self._waiting, []
-            self._fail(batch, error)
-
-    async def _send_and_read(self, batch: list[Pending]) -> None:
-        moved = False
-        async with asyncio.timeout(self._timeout_s):
+    async def _send_unsent(self) -> None:
+        if not self._is_ready:
             await self._connection.connect()  # type: ignore[no-untyped-call]
-            await self._connection.send_packed_command([packed for packed, _ in batch], check_health=False)
-            for _, answer in batch:
-                try:
-                    reply = await self._connection.read_response()
-                except redis_errors.ResponseError as error:
-                    moved = moved or isinstance(error, redis_errors.ReadOnlyError)
-                    if not answer.done():
-                        answer.set_exception(error)
-                else:
-                    if not answer.done():
-                        answer.set_result(reply)
-        if moved:  # this server became a replica: the name may stand for another one by now
-            await self._connection.disconnect(nowait=True)
+            self._is_ready = True
+        for packed, _ in islice(self._waiting, len(self._waiting) - self._unsent, None):
+            self._send(packed)
+        self._unsent = 0
 
-    @staticmethod
-    def _fail(batch: list[Pending], error: Exception) -> None:
-        for _, answer in batch:
+    async def _reply(self) -> Any:
+        """What comes next, be it an error that Redis answers with."""
+        try:
+            return await self._connection.read_response()
+        except redis_errors.ResponseError as error:
+            return error
+
+    async def _lose(self, error: Exception) -> None:
+        """Gives the connection up. What waits is sent again over another one if this one had worked until now."""
+        again = (
+            self._is_proven
+            and isinstance(error, redis_errors.ConnectionError | OSError)
+            and not isinstance(error, TimeoutError)
+        )
+        await self._disconnect()
+        if again:
+            self._unsent = len(self._waiting)
+        else:
+            # Who waits behind has waited as long for the same server. One after the other, each would have to.
+            self._fail(error)
+
+    async def _disconnect(self) -> None:
+        self._is_ready = self._is_proven = self._is_stale = False
+        await self._connection.disconnect(nowait=True)
+
+    def _fail(self, error: Exception) -> None:
+        waiting: Iterable[Pending] = self._waiting
+        self._waiting, self._unsent = deque(), 0
+        for _, answer in waiting:
             if not answer.done():
                 answer.set_exception(unavailable(error))

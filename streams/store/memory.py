@@ -171,7 +171,10 @@ class MemoryStore:
             self._ownership.not_done(commit)
             raise
         self._ownership.done(commit)
-        return CommitResult(stored.outbox_sequence, stored.wakes.next_ms())
+        clock_ms = commit.clock_ms if stored.clock_ms is None else stored.clock_ms
+        due = stored.wakes.first(commit.most_due, clock_ms - 1)
+        names = tuple(contact_id for contact_id, _ in due)
+        return CommitResult(stored.outbox_sequence, stored.wakes.next_ms(), names)
 
     async def due(
         self, partition: int, before_ms: int, limit: int, inclusive: bool = False

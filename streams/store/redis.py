@@ -92,6 +92,7 @@ def commit_command(
         number,
         commit.clock_ms,
         commit.trim,
+        commit.most_due,
         int(commit.outbox is not None),
     ]
     head += (3 * len(commit.offsets), 2 * len(commit.meta), 2 * len(commit.counts), 2 * len(commit.contacts))
@@ -262,8 +263,9 @@ class RedisStore:
             self._ownership.not_done(commit)
             raise self._refusal(commit, answer)
         self._ownership.done(commit)
-        _, sequence, wake = answer
-        return CommitResult(int(sequence), None if wake is None else _ms(wake))
+        _, sequence, wake, due = answer
+        names = tuple(contact_id.decode() for contact_id in due)
+        return CommitResult(int(sequence), None if wake is None else _ms(wake), names)
 
     async def due(
         self, partition: int, before_ms: int, limit: int, inclusive: bool = False

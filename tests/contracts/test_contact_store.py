@@ -293,6 +293,19 @@ async def test_due_contacts_come_earliest_first_up_to_a_limit(owner: Owner, stor
     ]  # fmt: skip
 
 
+async def test_a_commit_names_the_contacts_that_are_due_at_the_clock_of_their_partition(
+    owner: Owner, store: ContactStore
+) -> None:
+    wakes = {"c": 10, "b": 10, "a": 20, "d": -5}
+    assert (await store.commit(owner.batch(clock_ms=10, wakes=wakes, most_due=9))).due == ("d",)
+    assert (await store.commit(owner.batch(clock_ms=11))).due == ()
+    batch = owner.batch(clock_ms=9, most_due=2)
+    for _ in range(2):  # also when it is tried again
+        assert (await store.commit(batch)).due == ("d", "b")
+    assert (await store.commit(owner.batch(clock_ms=21, wakes={"d": 30}, most_due=9))).due == ("b", "c", "a")
+    assert (await store.commit(owner.batch(wakes=dict.fromkeys("abcd"), most_due=9))).due == ()
+
+
 async def test_asking_what_is_due_changes_nothing_and_a_moved_wake_has_one_moment(
     owner: Owner, store: ContactStore
 ) -> None:

@@ -1,9 +1,11 @@
 """What only the store in Redis can meet: lost answers, restarts, odd numbers and keys."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 from redis.asyncio import Redis
 
 from streams.local.redis_server import Fsync
@@ -12,6 +14,7 @@ from streams.store.keys import PartitionKeys
 from streams.store.redis import RedisStore
 from tests.contracts.stores import PARTITION, PREFIX, Owner, opened, redis_stores
 from tests.proxy import proxied
+from tests.redis_cluster import until
 from tests.servers import own_redis
 
 # ---------------------------------------------------------------------------------------------------- lost answers
@@ -92,6 +95,63 @@ async def test_a_cancelled_commit_may_be_tried_again_and_leaves_others_alone(red
             await task
         await store.commit(batch)
         assert await store.counts(PARTITION) == {"a": 1}
+
+
+async def test_what_is_asked_reaches_redis_though_the_event_loop_has_other_work(redis_url: str) -> None:
+    """As it has, all the time, under load: nobody's batch waits until another one's is worked out."""
+    async with opened(redis_url) as store:
+        await store.peek(PARTITION)
+        waiting = [asyncio.create_task(store.note(PARTITION, f"n{number}", b"")) for number in range(2)]
+        await asyncio.sleep(0)  # they ask; the loop has no other turn before they are looked for
+        with redis.Redis.from_url(redis_url) as other:
+            until(lambda: other.hlen(PartitionKeys.of(PREFIX, PARTITION).meta) == 2, within_s=10)
+        await asyncio.gather(*waiting)
+
+
+async def test_what_is_asked_is_sent_before_others_have_their_answers(redis_url: str) -> None:
+    async with proxied(redis_url) as (proxy, url), opened(url) as store:
+        await store.peek(PARTITION)
+        proxy.silent = True
+        waiting = []
+        for name in ("first", "second"):
+            came = asyncio.Event()
+            proxy.swallow_at = _noting(name.encode(), came)
+            waiting.append(asyncio.create_task(store.note(PARTITION, name, b"")))
+            async with asyncio.timeout(10):
+                await came.wait()
+        assert not any(each.done() for each in waiting)
+        for each in waiting:
+            each.cancel()
+
+
+def _noting(text: bytes, came: asyncio.Event) -> Callable[[bytes], bool]:
+    """Lets everything through, and says when this text came by."""
+
+    def look(chunk: bytes) -> bool:
+        if text in chunk:
+            came.set()
+        return False
+
+    return look
+
+
+async def test_a_server_that_became_a_replica_is_left_for_the_one_that_has_its_name_now(
+    tmp_path: Path,
+) -> None:
+    with own_redis(tmp_path, Fsync.EVERY_SECOND) as server, redis.Redis.from_url(server.url) as admin:
+        async with proxied(server.url) as (proxy, url), opened(url) as store:
+            owners = [Owner(store, (await store.take(partition)).fence) for partition in range(3)]
+            batches = [owner.batch(counts={"a": 1}) for owner in owners]
+            for partition, batch in enumerate(batches):
+                batch.partition = partition
+            connections = proxy.connections
+            admin.replicaof("127.0.0.1", "1")
+            for error in await asyncio.gather(*map(store.commit, batches), return_exceptions=True):
+                assert isinstance(error, StoreUnavailable)
+                assert error.trouble is Trouble.READ_ONLY
+            admin.replicaof("NO", "ONE")
+            await asyncio.gather(*map(store.commit, batches))
+            assert proxy.connections == connections + 1
 
 
 async def test_partitions_that_commit_together_share_a_connection_and_fail_alone(redis_url: str) -> None:

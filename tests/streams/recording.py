@@ -66,7 +66,7 @@ class RecordingLane:
     def __init__(self, storage: Storage, partition: int) -> None:
         self.next_wake_ms: int | None = None
         self.trouble: Exception | None = None
-        self.has_work = False
+        self.has_work = self.is_sweeping = False
         self._storage, self._partition = storage, partition
         self._fence = 0
 

@@ -266,6 +266,31 @@ async def test_records_are_late_behind_a_clock_that_time_has_moved_or_far_behind
     assert late.records == 2
 
 
+async def test_what_is_due_is_done_with_the_records_that_come_next_in_one_commit() -> None:
+    world = World()
+    lane = await world.lane(BUYER)
+    await lane.handle(
+        {"events": world.records((USER, "Order Completed", 0), (OTHER, "Order Completed", 2 * DAY_MS))}
+    )
+    assert len(world.topics.story()) == 2, "both are buyers, and time has not gone on"
+    done = world.data.partitions[0].done
+    await lane.handle({"events": world.records((OTHER, "Email Clicked", 2 * DAY_MS))})
+    assert world.data.partitions[0].done == done + 1
+    assert not lane.has_work
+    assert world.topics.story()[-1] == (USER, "buyer", False, at(DAY_MS), "time")
+
+
+async def test_more_that_is_due_than_is_taken_at_once_comes_little_by_little_with_the_records() -> None:
+    world = World()
+    lane = await world.lane(BUYER)
+    users = [f"x{number}" for number in range(200) if home(f"x{number}", PARTITIONS) == 0][:5]
+    await lane.handle({"events": world.records(*((user, "Order Completed", 0) for user in users))})
+    for exits in (0, 2, 4, 5, 5):  # two at once, as the deployment says
+        await lane.handle({"events": world.records((OTHER, "Email Clicked", 2 * DAY_MS))})
+        assert sum(not entered for _, _, entered, *_ in world.topics.story()) == exits
+    assert not lane.has_work
+
+
 async def test_a_new_segment_is_judged_for_contacts_that_were_there_before() -> None:
     world = World()
     lane = await world.lane(CLICKER)

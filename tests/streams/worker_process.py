@@ -27,7 +27,7 @@ class FileLane:
     def __init__(self, partition: int, folder: Path, publisher: KafkaPublisher, out: str) -> None:
         self.next_wake_ms: int | None = None
         self.trouble: Exception | None = None
-        self.has_work = False
+        self.has_work = self.is_sweeping = False
         self._partition, self._path = partition, folder / f"{partition}"
         self._publisher, self._out = publisher, out
 
