@@ -15,9 +15,49 @@ fits() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
 }
 
-newest_python() {
-    for python in ${PYTHON:-python3.13 python3.12 python3.11 python3 python}; do
-        if fits "$python"; then
+makes_environments() {
+    "$1" -c 'import ensurepip, venv' >/dev/null 2>&1
+}
+
+# Compiled without its usual optimisations, as pyenv does unless told otherwise, Python takes a tenth longer for an event.
+# Those that came with the system have them, and need not say so.
+is_quick() {
+    makes_environments "$1" && "$1" -c 'import sys, sysconfig
+configured = sysconfig.get_config_var("CONFIG_ARGS") or ""
+sys.exit(sys.base_prefix != "/usr" and "--enable-optimizations" not in configured)' >/dev/null 2>&1
+}
+
+# All that fit, the newest first.
+pythons() (
+    IFS=:
+    for name in python3.13 python3.12 python3.11 python3 python; do
+        for folder in $PATH; do
+            if [ -x "$folder/$name" ] && fits "$folder/$name"; then
+                echo "$folder/$name"
+            fi
+        done
+    done
+)
+
+# The first line of the input that is so.
+first_that() {
+    while IFS= read -r python; do
+        if "$1" "$python"; then
+            echo "$python"
+            return
+        fi
+    done
+}
+
+choose_python() {
+    if [ -n "${PYTHON:-}" ]; then
+        echo "$PYTHON" | first_that fits
+        return
+    fi
+    all=$(pythons)
+    for test in is_quick makes_environments fits; do
+        python=$(echo "$all" | first_that "$test")
+        if [ -n "$python" ]; then
             echo "$python"
             return
         fi
@@ -25,8 +65,8 @@ newest_python() {
 }
 
 make_environment() {
-    python=$(newest_python)
-    if [ -n "$python" ] && "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    python=$(choose_python)
+    if [ -n "$python" ] && makes_environments "$python"; then
         "$python" -m venv --clear .venv
     elif command -v uv >/dev/null 2>&1; then
         uv venv --quiet --clear --seed --python "${python:-3.13}" .venv

@@ -65,7 +65,33 @@ def test_setup_passes_over_commands_that_are_there_and_do_not_run(checkout: Path
     (tools / "python3.12").chmod(0o755)
     done = setup(checkout, tools)
     assert done.returncode == 1
-    assert done.stderr.startswith("setup: python3.12 lacks the venv module")
+    assert done.stderr.startswith(f"setup: {tools}/python3.12 lacks the venv module")
+
+
+@pytest.mark.parametrize(
+    ("pythons", "taken"),
+    [
+        ({"python3.13": "slow", "python3.12": "quick", "python3.11": "quick"}, "python3.12"),
+        ({"python3.13": "slow", "python3.12": "slow"}, "python3.13"),
+        ({"python3.13": "bare", "python3.12": "slow"}, "python3.12"),
+    ],
+)
+def test_setup_takes_the_newest_python_that_was_compiled_to_be_quick(
+    checkout: Path, tools: Path, pythons: dict[str, str], taken: str
+) -> None:
+    """Where there is none, the newest that can make an environment."""
+    answers = {
+        "quick": "*CONFIG_ARGS*) exit 0;;",
+        "slow": "*CONFIG_ARGS*) exit 1;;",
+        "bare": "*ensurepip*) exit 1;;",
+    }
+    for name, kind in pythons.items():
+        (tools / name).write_text(
+            f'#!/bin/sh\ncase "$*" in {answers[kind]} "-m venv"*) echo taken: {name} >&2; exit 3;; esac\n'
+            f'exec "{sys.executable}" "$@"\n'
+        )
+    done = setup(checkout, tools)
+    assert (done.returncode, done.stderr) == (3, f"taken: {taken}\n")
 
 
 def test_setup_does_nothing_where_nothing_changed(checkout: Path, tools: Path) -> None:
