@@ -34,7 +34,7 @@ class Deployment:
     cached_contacts: int = 50_000
     """How many contacts a lane keeps in memory at most."""
     chunk: int = 500
-    """How many due contacts, or contacts after a change of definitions, are taken between two batches."""
+    """How many due contacts are taken with a batch or between two, or contacts after a change of definitions between two."""
     at_once: int = 50
     """So many records of a batch become events, change contacts, and are let go of before the next ones: what is made of
     them, 4 KB for each, stays in the nearest caches of the processor, which a whole batch of a thousand leaves."""

@@ -149,8 +149,8 @@ class Enrolled:
 class ContactStore(Protocol):
     """All methods raise `StoreUnavailable` when the store cannot be reached or cannot do its work now.
 
-    Commits of one partition come one after another; different partitions may be worked on at the same time, and
-    then share round trips.
+    Commits of one partition come one after another; different partitions may be worked on at the same time, and none
+    waits for another one's answer.
     """
 
     async def open(self, partitions: int) -> list[str]:

@@ -1,9 +1,8 @@
 """A Redis Cluster: a `Line` to each primary, and each command to the one that has the slot of its keys.
 
-What is asked in one turn of the event loop goes out in one write to each node. Where a slot is, is read from the
-cluster when first needed, and corrected by what the nodes say: one that does not have a slot names the one that has
-it (MOVED), and has done nothing. The slots of a node that fails are asked for again at their next use, so that
-whoever has taken them over is found, and the slots of all others are not held up.
+Where a slot is, is read from the cluster when first needed, and corrected by what the nodes say: one that does not
+have a slot names the one that has it (MOVED), and has done nothing. The slots of a node that fails are asked for again
+at their next use, so that whoever has taken them over is found, and the slots of all others are not held up.
 
 A slot that is on its way to another node (ASK, TRYAGAIN) or that nobody serves (CLUSTERDOWN) is trouble, for the
 caller to try again: while keys are in two places, no script can work on all of them anyway.

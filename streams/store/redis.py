@@ -103,8 +103,9 @@ def commit_command(
 class RedisStore:
     """A `ContactStore` in a Redis, or in a Redis Cluster.
 
-    `url` is `redis://`, `rediss://` or `unix://`, and leads to the server or to any node of the cluster; `prefix` (the consumer group) begins every key's name; no call
-    waits longer than `timeout_s` for an answer. Raises ValueError on a URL or prefix that cannot work.
+    `url` is `redis://`, `rediss://` or `unix://`, and leads to the server or to any node of the cluster; `prefix` (the
+    consumer group) begins every key's name; where a server owes answers and gives none for `timeout_s`, all calls that
+    wait for it fail. Raises ValueError on a URL or prefix that cannot work.
     """
 
     def __init__(
