@@ -35,18 +35,23 @@ FIGURES = {
 W, R, K = (FIGURES[sign][0] / 1e6 for sign in "wrk")
 B, T, M = FIGURES["b"][0], FIGURES["t"][0], FIGURES["m"][REMEMBERED]
 SENT, WRITTEN = FIGURES["a"]
-TRANSITIONS = 0.17
+TRANSITIONS, OF_A_PARTITION = 0.17, 5_000
+"""An event; events a second at most."""
 
 
 def workers(rate: float) -> float:
     return max(math.ceil(rate * W / BUSY), 2)
 
 
+def partitions(rate: float) -> float:
+    return max(4 * workers(rate), math.ceil(rate / OF_A_PARTITION))
+
+
 ROWS: dict[str, Callable[[float, float], float]] = {
     "cores that events cost the workers": lambda rate, _: rate * W,
     "workers, a core each": lambda rate, _: workers(rate),
-    "partitions": lambda rate, _: 4 * workers(rate),
-    "events/s of a partition": lambda rate, _: rate / (4 * workers(rate)),
+    "partitions": lambda rate, _: partitions(rate),
+    "events/s of a partition": lambda rate, _: rate / partitions(rate),
     "cores of Redis": lambda rate, _: rate * R,
     "Redis nodes": lambda rate, _: math.ceil(rate * R / BUSY),
     "memory of Redis, of all nodes, GB": lambda _, contacts: contacts * M * 1.5 / 1e9,
