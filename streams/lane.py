@@ -139,7 +139,8 @@ class Lane:
         on, offsets, now_ms = self._on, self._offsets, self._on.wall_ms()
         due = self._due
         work = await self._bring_in([*due, *self._taking.ids(records, now_ms)])
-        woken = self._wake(due, work)
+        # Half of what may follow from one commit, so that events get on, however many wakes are due.
+        woken = self._wake(due, work, on.most_transitions // 2)
         came = self._taking.take(records, work, now_ms, self._passed_ms)
         taken = came.taken
         added = self._admit(came.parts)
@@ -192,24 +193,23 @@ class Lane:
         return work
 
     async def _wake_chunk(self) -> None:
-        on = self._on
         # Time alone may have moved the clock since the last commit.
         due = self._due or [contact_id for contact_id, _ in await self._persist(self._ask_due)]
         work = await self._bring_in(due)
-        woken = self._wake(due, work)
+        woken = self._wake(due, work, self._on.most_transitions)
         outputs = self._transitions(work)
         await self._finish(self._commit(work, outputs, woken), outputs, work)
-        on.observer.woke(self.partition, len(woken), work)
+        self._on.observer.woke(self.partition, len(woken), work)
 
     def _ask_due(self) -> Awaitable[list[tuple[str, int]]]:
         return self._on.store.due(self.partition, self.clock_ms, self._on.chunk)
 
-    def _wake(self, due: Sequence[str], work: Work) -> Sequence[str]:
-        """Lets wakes happen of contacts that are in memory; returns of which: enough may follow from the first ones."""
+    def _wake(self, due: Sequence[str], work: Work, most: int) -> Sequence[str]:
+        """Lets wakes happen of contacts that are in memory, up to so many transitions; returns of which."""
         for count, contact_id in enumerate(due):
-            if len(work.transitions) >= self._on.most_transitions:
+            if len(work.transitions) >= most:
                 return due[:count]
-            self._contacts.wake(contact_id, work, self._on.most_transitions)
+            self._contacts.wake(contact_id, work, most)
         return due
 
     async def _sweep_chunk(self, cursor: int) -> None:

@@ -5,7 +5,7 @@ nothing else meanwhile. Commands reach Redis in the order in which they were ask
 leaves the connection usable.
 
 Every command sent this way must do no harm when it is done twice: where a connection turns out to be dead, what
-has no answer is sent once more over a new one.
+has no answer is sent again over a new one.
 """
 
 import asyncio
@@ -121,8 +121,6 @@ class Line:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         packed = pack_command(command)  # type: ignore[arg-type]  # its stub asks for a tuple of one
-        if not self._waiting:
-            self._waits_since_s = loop.time()
         self._waiting.append((packed, answer))
         if self._is_ready and not self._is_stale:
             self._send(packed)
@@ -154,11 +152,15 @@ class Line:
         # redis-py's own way waits until the socket has taken it, and so can only be taken by a task: which would have
         # its turn after all that is ready to run, and Redis nothing to do until then.
         writer = self._connection._writer  # noqa: SLF001
-        if writer is not None:  # else it has just been lost, and the worker is about to learn it
+        if (
+            writer is not None and not writer.is_closing()
+        ):  # else it was lost, and the worker is about to learn it
             writer.write(packed)
 
     async def _work(self) -> None:
         """Sends what is not on its way, and gives out answers, until nobody waits."""
+        # Not since it was asked: other work may have kept the loop from looking for the answer.
+        self._waits_since_s = asyncio.get_running_loop().time()
         while self._waiting:
             try:
                 async with asyncio.timeout_at(self._waits_since_s + self._timeout_s):
@@ -206,6 +208,7 @@ class Line:
         )
         await self._disconnect()
         if again:
+            self._waiting = deque(each for each in self._waiting if not each[1].done())
             self._unsent = len(self._waiting)
         else:
             # Who waits behind has waited as long for the same server. One after the other, each would have to.

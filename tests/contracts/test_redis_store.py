@@ -1,6 +1,7 @@
 """What only the store in Redis can meet: lost answers, restarts, odd numbers and keys."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,6 +109,15 @@ async def test_what_is_asked_reaches_redis_though_the_event_loop_has_other_work(
         await asyncio.gather(*waiting)
 
 
+async def test_an_answer_that_other_work_kept_from_being_read_is_no_timeout(redis_url: str) -> None:
+    async with opened(redis_url, timeout_s=0.5) as store:
+        await store.peek(PARTITION)
+        asked = asyncio.create_task(store.note(PARTITION, "n", b""))
+        await asyncio.sleep(0)
+        time.sleep(1)  # noqa: ASYNC251  as generating what judges thousands of segments may take
+        await asked
+
+
 async def test_what_is_asked_is_sent_before_others_have_their_answers(redis_url: str) -> None:
     async with proxied(redis_url) as (proxy, url), opened(url) as store:
         await store.peek(PARTITION)
@@ -133,6 +143,26 @@ def _noting(text: bytes, came: asyncio.Event) -> Callable[[bytes], bool]:
         return False
 
     return look
+
+
+async def test_what_nobody_waits_for_any_more_is_not_sent_again(redis_url: str) -> None:
+    async with proxied(redis_url) as (proxy, url), opened(url) as store:
+        await store.peek(PARTITION)
+        proxy.silent = True
+        came = asyncio.Event()
+        proxy.swallow_at = _noting(b"wanted", came)
+        given_up = asyncio.create_task(store.note(PARTITION, "given-up", b""))
+        wanted = asyncio.create_task(store.note(PARTITION, "wanted", b""))
+        async with asyncio.timeout(10):
+            await came.wait()
+        given_up.cancel()
+        await asyncio.sleep(0)
+        again = asyncio.Event()
+        proxy.swallow_at = _noting(b"given-up", again)
+        proxy.silent = False
+        proxy.cut()
+        await wanted
+        assert not again.is_set()
 
 
 async def test_a_server_that_became_a_replica_is_left_for_the_one_that_has_its_name_now(

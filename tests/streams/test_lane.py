@@ -48,6 +48,7 @@ class World:
         partition: int = 0,
         cached_contacts: int = 1000,
         observer: Observer | None = None,
+        most_transitions: int = 2000,
     ) -> Lane:
         store = MemoryStore(self.data)
         await store.open(PARTITIONS)
@@ -71,6 +72,7 @@ class World:
                 wall_ms=lambda: START_MS + 1000 * DAY_MS,
                 cached_contacts=cached_contacts,
                 chunk=2,
+                most_transitions=most_transitions,
                 longest_pause_ms=50,
             ),
         )
@@ -289,6 +291,20 @@ async def test_more_that_is_due_than_is_taken_at_once_comes_little_by_little_wit
         await lane.handle({"events": world.records((OTHER, "Email Clicked", 2 * DAY_MS))})
         assert sum(not entered for _, _, entered, *_ in world.topics.story()) == exits
     assert not lane.has_work
+
+
+async def test_however_many_wakes_are_due_the_records_that_come_with_them_get_on() -> None:
+    world = World()
+    buyers = [{**BUYER, "key": f"buyer-{number}"} for number in range(5)]
+    lane = await world.lane(*buyers, most_transitions=10)
+    users = [f"x{number}" for number in range(200) if home(f"x{number}", PARTITIONS) == 0][:20]
+    await lane.handle({"events": world.records(*((user, "Order Completed", 0) for user in users))})
+    await lane.handle({"events": world.records((OTHER, "Email Clicked", 2 * DAY_MS))})
+    done = world.data.partitions[0].done
+    clicks = world.records(*((OTHER, "Email Clicked", 2 * DAY_MS + 1) for _ in range(20)))
+    await lane.handle({"events": clicks})
+    assert world.data.partitions[0].done == done + 1
+    assert lane.has_work
 
 
 async def test_a_new_segment_is_judged_for_contacts_that_were_there_before() -> None:
