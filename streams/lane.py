@@ -91,7 +91,7 @@ class Lane:
     async def handle(self, records: Mapping[str, Sequence[Record]]) -> None:
         """Takes fetched records of one source topic or of both, each topic's in order, and all of them in the order of
         received times; returns when they are committed and all that follows from them is acknowledged. Before them come
-        wakes that are due already, as many as a ``tick`` would take.
+        wakes that are due, as far as the last commit told of them.
 
         Raises PartitionMoved where the stored state is no longer the one that this lane knows: drop the lane, and make
         another if the partition is still one's own. After any other exception hand the same records over again.
@@ -136,8 +136,7 @@ class Lane:
 
     async def _take(self, records: Mapping[str, Sequence[Record]]) -> dict[str, Sequence[Record]]:
         """Takes as many of the records as may be taken at once, and returns the others."""
-        on, offsets, now_ms = self._on, self._offsets, self._on.wall_ms()
-        due = self._due
+        on, offsets, due, now_ms = self._on, self._offsets, self._due, self._on.wall_ms()
         work = await self._bring_in([*due, *self._taking.ids(records, now_ms)])
         # Half of what may follow from one commit, so that events get on, however many wakes are due.
         woken = self._wake(due, work, on.most_transitions // 2)
@@ -197,8 +196,8 @@ class Lane:
         due = self._due or [contact_id for contact_id, _ in await self._persist(self._ask_due)]
         work = await self._bring_in(due)
         woken = self._wake(due, work, self._on.most_transitions)
-        outputs = self._transitions(work)
-        await self._finish(self._commit(work, outputs, woken), outputs, work)
+        commit = self._commit(work, outputs := self._transitions(work), woken)
+        await self._finish(commit, outputs, work)
         self._on.observer.woke(self.partition, len(woken), work)
 
     def _ask_due(self) -> Awaitable[list[tuple[str, int]]]:
@@ -263,8 +262,9 @@ class Lane:
     def _commit(self, work: Work, outputs: Sequence[Output], woken: Sequence[str] = ()) -> Commit:
         """What the store is to change for a piece of work; offsets and metadata are the caller's to add."""
         self._contacts.put_away(work)
+        wakes = work.changed_wakes()
         # Whatever is stored of a due contact has to go, or it would be due for ever.
-        wakes = work.changed_wakes() | {contact_id: work.wakes[contact_id] for contact_id in woken}
+        wakes.update((contact_id, work.wakes[contact_id]) for contact_id in woken)
         entered, exited = memberships(work.transitions)
         return Commit(
             partition=self.partition,

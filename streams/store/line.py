@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import re
 from collections import deque
-from collections.abc import Iterable
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -152,9 +151,8 @@ class Line:
         # redis-py's own way waits until the socket has taken it, and so can only be taken by a task: which would have
         # its turn after all that is ready to run, and Redis nothing to do until then.
         writer = self._connection._writer  # noqa: SLF001
-        if (
-            writer is not None and not writer.is_closing()
-        ):  # else it was lost, and the worker is about to learn it
+        # Where it was lost, the worker is about to learn that, and sends again.
+        if writer is not None and not writer.is_closing():
             writer.write(packed)
 
     async def _work(self) -> None:
@@ -219,8 +217,7 @@ class Line:
         await self._connection.disconnect(nowait=True)
 
     def _fail(self, error: Exception) -> None:
-        waiting: Iterable[Pending] = self._waiting
-        self._waiting, self._unsent = deque(), 0
+        waiting, self._waiting, self._unsent = self._waiting, deque(), 0
         for _, answer in waiting:
             if not answer.done():
                 answer.set_exception(unavailable(error))
