@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any
 
 from rules.conditions import AmountTest, CountTest, Did, Measure
@@ -101,6 +102,10 @@ class AmountLeaf(_Measured):
         else:
             self.feature = RollingAmount(source, measure.of, within_ms)
             self._verdict = self._of_window
+            low, high = test.in_units(Fraction(1, SCALE))
+            if low is not None and high is None and not self._is_average:
+                self._low = low
+                self._verdict = self._at_least
 
     def _test(self, test: AmountTest) -> Callable[[int, int], bool]:
         if self._is_average:
@@ -130,6 +135,33 @@ class AmountLeaf(_Measured):
                 moment: int = times[number] + ends
                 return moment if passes else -moment
         return ALWAYS if passes else NEVER
+
+    def _at_least(self, state: Any, now: int) -> int:
+        """The same as ``_of_window`` of a sum that has to be at least so much, in a fifth of the time where nothing that
+        leaves soon is negative: then the sum only falls, and where it comes below is found by bisection."""
+        if state is None:
+            return ALWAYS if self._low <= 0 else NEVER
+        assert self._within_ms is not None
+        times, sums, total = state[0], state[1], state[4]
+        left = now - SHIFT_MS - self._within_ms
+        place = bisect_right(times, left) if times and times[0] <= left else 0
+        soon = sums[place : place + LOOK_AHEAD + 1]
+        try:
+            if min(soon, default=0) < 0:
+                return self._of_window(state, now)
+            if place:
+                total -= sum(sums[:place])
+            falls_short = total < self._low
+        except TypeError:  # texts, as some are over 64 bits
+            return self._of_window(state, now)
+        last = len(soon) - 1
+        if falls_short:
+            return NEVER if last < LOOK_AHEAD else -(times[place + last] + self._within_ms + SHIFT_MS)
+        turns = bisect_right(list(accumulate(soon)), total - self._low)
+        if turns > last and last < LOOK_AHEAD:
+            return ALWAYS
+        moment: int = times[place + min(turns, last)] + self._within_ms + SHIFT_MS
+        return moment
 
     def observer(self, number: int) -> Observe:
         def observe(contact: Contact, now_ms: int) -> float | None:

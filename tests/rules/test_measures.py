@@ -18,9 +18,10 @@ from rules.event import Event
 from rules.features.limits import EXACT
 from rules.features.numbers import SCALE, scaled
 from rules.features.sketch import empty, estimate, of_different, with_keys
-from rules.measured import average_test, whole_test
+from rules.measured import LOOK_AHEAD, average_test, whole_test
 from rules.segment import Segment
 from rules.step import Step, Transition
+from rules.verdict import ALWAYS, SHIFT_MS
 from streams.records import encode_record
 
 HOUR_MS = 3_600_000
@@ -81,6 +82,38 @@ def test_sums_of_numbers_over_64_bits_are_exact_and_can_be_stored() -> None:
         follower.take(at_ms, value)
     assert [move.at_ms for move in follower.moves] == [2]
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(follower.contact.features))
+
+
+@given(
+    amounts=st.lists(
+        st.tuples(st.integers(0, 90), st.one_of(st.integers(0, 4), st.sampled_from([-3, 10**17, -(10**17)]))),
+        max_size=45,
+    ),
+    only_positive=st.booleans(),
+    at_least=st.integers(-5, 60),
+    now_ms=st.integers(90, 140),
+)
+def test_a_sum_knows_how_long_it_stays_enough(
+    amounts: list[tuple[int, int]], only_positive: bool, at_least: int, now_ms: int
+) -> None:
+    """More than are looked ahead at, negative ones, and ones that are over 64 bits in millionths."""
+    follower = Follower(sum="p", at_least=at_least, within="100ms")
+    kept = [(at_ms, abs(value) if only_positive else value) for at_ms, value in amounts]
+    for at_ms, value in kept:
+        follower.take(90, value, time_ms=at_ms)
+
+    def is_enough(then_ms: int) -> bool:
+        return sum(value for at_ms, value in kept if at_ms > then_ms - 100) >= at_least
+
+    program = follower.catalog.programs[0]
+    verdict = program.judge(follower.contact.features, now_ms + SHIFT_MS, follower.contact)
+    assert (verdict > 0) == is_enough(now_ms)
+    until_ms = 200 if abs(verdict) == ALWAYS else abs(verdict) - SHIFT_MS
+    assert until_ms > now_ms
+    assert {is_enough(then_ms) for then_ms in range(now_ms, until_ms)} <= {verdict > 0}
+    late = sorted({at_ms for at_ms, _ in kept if at_ms > now_ms - 100})
+    if len(kept) <= LOOK_AHEAD and abs(verdict) != ALWAYS:
+        assert is_enough(until_ms) != (verdict > 0) or until_ms - 100 in late
 
 
 @pytest.mark.parametrize("sign", [1, -1])
