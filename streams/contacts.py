@@ -1,12 +1,16 @@
 """One partition's contacts in memory, and what a piece of work does to them. No I/O: the lane does that."""
 
+import sys
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rules.contact import Contact
 from rules.event import Event
-from rules.step import Change, Outcome, Step, Transition
+from rules.step import PROCESSED, Change, Outcome, Step, Transition
 from streams.records import decode_record, encode_record
+
+NO_CLOCK_MS = -62_135_596_800_001
+"""The clock of a partition from which nothing has been taken: before the first moment of the year 1."""
 
 
 @dataclass(slots=True)
@@ -24,6 +28,8 @@ class Work:
     wakes: dict[str, int | None] = field(default_factory=dict)
     """The wakes of the same contacts."""
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    late: int = 0
+    """Events that came after the clock had gone beyond them."""
 
     def note(self, contact: Contact, stored_ms: int | None) -> None:
         """The record of a contact changes, of which a wake is stored."""
@@ -108,30 +114,56 @@ class Contacts:
                     work.note(contact, wake_ms)
         return len(ids)
 
-    def take(self, event: Event, work: Work, most: int | None = None) -> bool:
-        """Takes one event, in the order of the log; returns whether it did: not where the wakes before it already bring
-        about ``most`` transitions."""
-        contact_id, received_ms, clock_ms = event.contact_id, event.received_ms, work.clock_ms
-        contact = self._at_work.get(contact_id) or self._read(contact_id)
-        if received_ms > clock_ms:  # noqa: PLR1730 - on the path of every event
-            clock_ms = received_ms
-        wake_ms = contact.wake_ms
-        if contact_id not in work.changed:
-            work.changed[contact_id] = wake_ms
-        if wake_ms is not None and wake_ms < clock_ms and most is not None:
-            self._step.advance(contact, clock_ms, work.transitions, most=most)
+    def take(
+        self,
+        events: Sequence[Event],
+        work: Work,
+        most: int = sys.maxsize,
+        passed_ms: int = NO_CLOCK_MS,
+        delay_ms: int = 0,
+    ) -> int:
+        """Takes events of contacts that are in memory, in the order of the log, until there are ``most`` transitions of
+        them and of the wakes before them; returns how many. Those count as late that come behind ``passed_ms``, up to
+        where time alone has moved the clock, or more than ``delay_ms`` behind the clock.
+        """
+        # Every event comes by here: what is the same for all is looked up before.
+        at_work, read, step, advance = self._at_work, self._read, self._step.take, self._step.advance
+        changed, transitions, clock_ms = work.changed, work.transitions, work.clock_ms
+        count = odd = 0
+        for event in events:
+            contact_id, received_ms, before_ms = event.contact_id, event.received_ms, clock_ms
+            contact = at_work.get(contact_id) or read(contact_id)
             wake_ms = contact.wake_ms
+            if contact_id not in changed:
+                changed[contact_id] = wake_ms
+            if received_ms > clock_ms:  # noqa: PLR1730 - a call takes longer
+                clock_ms = received_ms
             if wake_ms is not None and wake_ms < clock_ms:
-                return False
+                advance(contact, clock_ms, transitions, most=most)
+                wake_ms = contact.wake_ms
+                if wake_ms is not None and wake_ms < clock_ms:
+                    clock_ms = before_ms
+                    break
+            before = len(transitions)
+            outcome = step(contact, event, clock_ms, transitions)
+            count += 1
+            if outcome is not PROCESSED:
+                odd += 1
+                work.outcomes[outcome] += 1
+            if received_ms < before_ms:
+                # Time has moved the clock beyond it, or it is far behind the others: its contact may have been moved in
+                # its absence.
+                work.late += received_ms < max(passed_ms, before_ms - delay_ms)
+            after = len(transitions)
+            if after > before:
+                for transition in transitions[before:]:
+                    if transition.reason == "event":
+                        work.received_ms.append(received_ms)
+            if after >= most:
+                break
         work.clock_ms = clock_ms
-        transitions = work.transitions
-        before = len(transitions)
-        work.outcomes[self._step.take(contact, event, clock_ms, transitions)] += 1
-        if len(transitions) > before:
-            for transition in transitions[before:]:
-                if transition.reason == "event":
-                    work.received_ms.append(received_ms)
-        return True
+        work.outcomes[PROCESSED] += count - odd
+        return count
 
     def wake(self, contact_id: str, work: Work, most: int | None = None) -> None:
         """Lets the wakes of a contact that the clock has gone beyond happen; once there are ``most`` transitions, the

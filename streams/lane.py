@@ -13,7 +13,7 @@ import msgspec
 
 from rules.step import Step
 from streams.admission import TOPICS_FIELD, refuse_unready, topics_to_store
-from streams.contacts import Contacts, Work, memberships
+from streams.contacts import NO_CLOCK_MS, Contacts, Work, memberships
 from streams.deployment import Deployment
 from streams.flood import WINDOW_FIELD, Flooded, FloodGate, Part, Stretch
 from streams.intake import Intake, Record
@@ -35,8 +35,6 @@ from streams.taking import Taking
 from streams.wire import encode
 
 FORWARDED_FIELD = "forwarded"
-NO_CLOCK_MS = -62_135_596_800_001
-"""The clock of a partition from which nothing has been taken: before the first moment of the year 1."""
 
 T = TypeVar("T")
 
@@ -159,8 +157,8 @@ class Lane:
             self._intake.forwarded = taken.forwarded
         if self._gate.keep(added):
             on.observer.flood(self.partition, self._gate.share, None)
-        if came.late:
-            on.observer.late(self.partition, came.late)
+        if work.late:
+            on.observer.late(self.partition, work.late)
         if woken:
             on.observer.woke(self.partition, len(woken), work)
         on.observer.batch(self.partition, sum(part.records for part in came.parts), taken, work)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rules.event import Event
 from streams.contacts import Contacts, Work
 from streams.deployment import Deployment
 from streams.flood import Part
@@ -21,8 +20,6 @@ class Came:
     """As the limit of dead letters looks at them."""
     rest: Batch = field(default_factory=dict)
     """Records that are left for another time, as enough follows from those before them."""
-    late: int = 0
-    """Events that came after the clock had gone beyond them."""
 
 
 class Taking:
@@ -47,11 +44,11 @@ class Taking:
         """Takes as many records as may be taken at once. Their contacts are in memory; ``passed_ms`` is up to where time
         alone has moved the clock."""
         every: list[Taken] = []
-        came = Came(Taken())
+        came, most = Came(Taken()), self._on.most_transitions
         for some in self._few(records):
             parts = self._sorted(some, now_ms)
             taken = together(parts.values())
-            folded = self._fold(taken.events, work, passed_ms, came)
+            folded = self._contacts.take(taken.events, work, most, passed_ms, self._on.wake_delay_ms)
             self._contacts.put_away(work)
             done = some
             if folded < len(taken.events):
@@ -62,7 +59,7 @@ class Taking:
             came.parts += as_parts(done, parts)
             taken.events, taken.offsets = [], []
             every.append(taken)
-            if len(work.transitions) >= self._on.most_transitions:
+            if len(work.transitions) >= most:
                 behind = {topic: of_topic[-1].offset + 1 for topic, of_topic in some.items()}
                 came.rest = came.rest or _since(records, behind)
             if came.rest:
@@ -83,24 +80,6 @@ class Taking:
     def _sorted(self, records: Mapping[str, Sequence[Record]], now_ms: int) -> dict[str, Taken]:
         take, known = self._intake.take, self._contacts.known
         return {topic: take(topic, of_topic, now_ms, known) for topic, of_topic in records.items()}
-
-    def _fold(self, events: Sequence[Event], work: Work, passed_ms: int, came: Came) -> int:
-        """Takes events until enough transitions follow from them; returns how many."""
-        transitions, most = work.transitions, self._on.most_transitions
-        take, delay_ms = self._contacts.take, self._on.wake_delay_ms
-        count = 0
-        for event in events:
-            clock_ms = work.clock_ms
-            if not take(event, work, most):
-                break
-            count += 1
-            if event.received_ms < clock_ms:
-                # Time has moved the clock beyond it, or it is far behind the others: its contact may have been moved
-                # in its absence.
-                came.late += event.received_ms < max(passed_ms, clock_ms - delay_ms)
-            if len(transitions) >= most:
-                break
-        return count
 
 
 def _texts(keys: Sequence[bytes]) -> list[str]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from rules.contact import Contact
 from streams.admission import REBUILD_FIELD
-from streams.contacts import Work
+from streams.contacts import NO_CLOCK_MS, Work
 from streams.deployment import Deployment
 from streams.intake import Intake, Record, Taken
-from streams.lane import NO_CLOCK_MS, Lane
+from streams.lane import Lane
 from streams.outbox import Output
 from streams.places import BEGIN_FIELD, encode_begin
 from streams.rebuild.heard import Ear, hear

@@ -207,7 +207,7 @@ async def test_contacts_with_much_to_remember_make_room_earlier() -> None:
         taken: Any = decode(event(0, contact, 0).value, START_MS)
         work = Work(START_MS)
         contacts.bring_in([contact], [None], work)
-        contacts.take(taken, work)
+        contacts.take([taken], work)
         contacts.put_away(work)
         size = len(work.records[contact])
         contacts.settle()
