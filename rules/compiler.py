@@ -1,6 +1,7 @@
 """From a condition to a program over features."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import assert_never
 
 from rules import conditions as written
@@ -26,6 +27,8 @@ from rules.verdict import at_least
 
 NONE_AT_ALL = CountTest(low=0, high=0)
 ONCE = CountTest(low=1, high=None)
+MOST_DEEP = 40
+"""From so many blocks in blocks on, a level of conditions, of which there are 20, opens two at most. Python takes 98."""
 
 
 def compile_leaf(condition: Node, segment_key: str) -> Leaf:
@@ -154,24 +157,35 @@ class Translation:
 
     def _all(self, inner: tuple[Condition, ...]) -> str:
         """Once false for good, whatever the others say: most contacts are in few segments, so most end early."""
-        to, guards, others = self._to, list[Guard](), list[Condition]()
-        for child in sorted(inner, key=self._cost):
-            guard = self._guard(child)
-            if guard is None:
-                others.append(child)
-            else:
-                guards.append(guard)
-        if not guards:
-            return self._least(to.named(self.emit(others[0])), others[1:])
-        out = to.variable()
-        to.line(f"{out} = NEVER")
-        with to.when(" and ".join(guard.condition for guard in guards)):
-            first, *more = [guard.until for guard in guards if guard.until is not None] or ["ALWAYS"]
-            to.line(f"{out} = {first}")
-            for until in more:
-                to.line(f"if {until} < {out}: {out} = {until}")
-            self._least(out, others)
-        return out
+        to, out = self._to, ""
+        ends, others = list[str](), list[Condition]()
+        with ExitStack() as blocks:
+            together = list[str]()
+            for child in sorted(inner, key=self._rank):
+                guard = self._guard(child)
+                if guard is None:
+                    others.append(child)
+                    continue
+                if not out:
+                    out = to.variable()
+                    to.line(f"{out} = NEVER")
+                if guard.until is not None:
+                    ends.append(guard.until)
+                # One in the other, as what the next one asks for is not looked up then where this one is false.
+                if to.depth < MOST_DEEP:
+                    blocks.enter_context(to.when(guard.condition))
+                else:
+                    together.append(guard.condition)
+            if together:
+                blocks.enter_context(to.when(" and ".join(together)))
+            if out:
+                first, *more = ends or ["ALWAYS"]
+                to.line(f"{out} = {first}")
+                for end in more:
+                    to.line(f"if {end} < {out}: {out} = {end}")
+                self._least(out, others)
+                return out
+        return self._least(to.named(self.emit(others[0])), others[1:])
 
     def _guard(self, condition: Condition) -> Guard | None:
         leaf = self._leaves.get(id(condition))
@@ -184,6 +198,13 @@ class Translation:
                 verdict = self._to.named(self.emit(child))
                 self._to.line(f"if {verdict} < {out}: {out} = {verdict}")
         return out
+
+    def _rank(self, condition: Condition) -> tuple[int, int]:
+        """What goes first in an ``all``: what costs little, and of that what most others ask for, too."""
+        leaf, often = self._leaves.get(id(condition)), 0
+        if leaf is not None and leaf.feature is not None:
+            often = self._to.often.get(leaf.number(self._numbering), 0)
+        return self._cost(condition), -often
 
     def _cost(self, condition: Condition) -> int:
         return sum(self._leaves[id(leaf)].cost for leaf in leaves_of(condition))

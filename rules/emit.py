@@ -1,15 +1,18 @@
 """Writes the source of one generated function."""
 
 import builtins
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MappingProxyType
 from typing import Any
 
 from rules.sharing import shared
 from rules.verdict import ALWAYS, NEVER
 
 Function = Callable[..., Any]
+
+OFTEN = 3
+"""So many segments that ask how much there is of the same make it worth a variable."""
 
 
 class Emitter:
@@ -24,11 +27,18 @@ class Emitter:
     those constants are touched that a call comes to.
     """
 
-    def __init__(self, parameters: str = "features, now, contact") -> None:
+    def __init__(
+        self, parameters: str = "features, now, contact", often: Mapping[int, int] = MappingProxyType({})
+    ) -> None:
+        """``often``: how many segments of those that the function judges ask for a feature, by its number."""
+        self.often = often
         self._parameters = parameters
         self._lines: list[str] = []
         self._constants: list[Any] = []
-        self._features: dict[int, str] = {}
+        self._features: dict[int, tuple[str, str]] = {}
+        """By number: the name of its state, and what stands for the number."""
+        self._known: list[set[str]] = [set()]
+        """The variables that have been given a value in each block that is open, the outermost first."""
         self._variables = 0
         self._margin = ""
 
@@ -40,15 +50,42 @@ class Emitter:
     def when(self, condition: str) -> Iterator[None]:
         """What is added meanwhile is done only where the condition holds."""
         self.line(f"if {condition}:")
-        margin, self._margin = self._margin, self._margin + "    "
+        margin, self._margin = self._margin, self._margin + " "
+        self._known.append(set())
         try:
             yield
         finally:
             self._margin = margin
+            self._known.pop()
 
     def feature(self, number: int) -> str:
-        """The name of a feature's state, None where the contact has none; it is looked up once in the function."""
-        return self._features.setdefault(number, f"f{len(self._features)}")
+        """The name of a feature's state, None where the contact has none. It is looked up here, unless it has been on
+        every way that leads here: most contacts are not asked for most of what a segment needs."""
+        if number not in self._features:
+            self._features[number] = f"f{len(self._features)}", self.number(number)
+        name, key = self._features[number]
+        self._let(name, f"features.get({key})")
+        return name
+
+    def length(self, number: int) -> str:
+        """The expression of how many elements a feature's state has, a list: none where the contact has no such state."""
+        state = self.feature(number)
+        if self.often.get(number, 0) < OFTEN:
+            return f"{state} is not None and len({state})"
+        length = f"n{state}"
+        self._let(length, f"len({state}) if {state} else 0")
+        return length
+
+    def _let(self, name: str, expression: str) -> None:
+        """Gives a variable its value, which is the same wherever it is given, unless it has it."""
+        if not any(name in block for block in self._known):
+            self.line(f"{name} = {expression}")
+            self._known[-1].add(name)
+
+    @property
+    def depth(self) -> int:
+        """How many blocks are open."""
+        return len(self._known) - 1
 
     def variable(self) -> str:
         """A name that no other statement uses."""
@@ -72,12 +109,19 @@ class Emitter:
         """What stands for a whole number in which segments that are alike otherwise differ, such as a length of time."""
         return self.constant(_same(value))
 
+    def parts(self, result: str) -> tuple[Function, tuple[Any, ...]]:
+        """The same as ``function``, as the function that all of this shape share, and the constants to call it with."""
+        code = self._code(result)
+        return _plain(code), tuple(self._constants)
+
     def function(self, result: str) -> Function:
         """The function whose body was written and that returns ``result``."""
-        reads = [f"{name} = features.get({self.number(number)})" for number, name in self._features.items()]
-        body = "".join(f"\n    {line}" for line in [*reads, *self._lines, f"return {result}"])
-        code = _compiled(f"def judge({self._parameters}, c):{body}")
+        code = self._code(result)
         return FunctionType(code, _SCOPE, argdefs=(tuple(self._constants),))
+
+    def _code(self, result: str) -> CodeType:
+        body = "".join(f"\n {line}" for line in [*self._lines, f"return {result}"])
+        return _compiled(f"def judge({self._parameters}, c):{body}")
 
 
 _SCOPE: dict[str, Any] = {"ALWAYS": ALWAYS, "NEVER": NEVER, "__builtins__": builtins}
@@ -89,6 +133,11 @@ def _compiled(source: str) -> CodeType:
     exec(source, scope)  # noqa: S102 - only our own names and integers
     code: CodeType = scope["judge"].__code__
     return code
+
+
+@shared
+def _plain(code: CodeType) -> Function:
+    return FunctionType(code, _SCOPE)
 
 
 @shared

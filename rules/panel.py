@@ -1,5 +1,6 @@
 """Programs that are judged together: those that the same events can touch."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -8,10 +9,11 @@ from rules.emit import Emitter
 from rules.program import Program
 from rules.verdict import NEVER, SHIFT_MS
 
-Judge = Callable[
-    [dict[int, Any], int, Contact, Mapping[int, Any], Callable[[tuple[Program, int]], None]], None
-]
-"""From features, now (shifted), the contact and its memberships; calls the last one with each verdict that matters."""
+Found = Callable[[tuple[Program, int]], None]
+"""Is called with each verdict that matters."""
+Constants = tuple[Any, ...]
+Judge = Callable[[dict[int, Any], int, Contact, Mapping[int, Any], Found, Constants], None]
+"""From features, now (shifted), the contact and its memberships."""
 Verdicts = list[tuple[Program, int]]
 """Programs with their verdicts, in the order in which segments of one moment are judged."""
 
@@ -35,36 +37,50 @@ class Panel:
     """Gives the verdicts of its programs that matter: all but those that are false for good on a contact of whom
     nothing is kept about the segment, which are most.
 
-    All of them are one generated function, which looks each feature up once.
+    All of them are one generated function, which looks up a feature once, and only where something hangs on it.
     """
 
-    __slots__ = ("_judge", "programs")
+    __slots__ = ("_constants", "_judge", "programs")
 
     def __init__(self, programs: Iterable[Program]) -> None:
         self.programs = ordered(programs)
         self._judge: Judge | None = None
+        self._constants: Constants = ()
+        """Kept here, so that panels of the same shape share their function, too: it stays in the processor's caches."""
 
     def verdicts(self, contact: Contact, now_ms: int) -> Verdicts:
         """The verdicts that matter on a contact as of a moment, in order."""
         found: Verdicts = []
         judge = self._judge or self._made()
-        judge(contact.features, now_ms + SHIFT_MS, contact, contact.memberships, found.append)
+        judge(
+            contact.features, now_ms + SHIFT_MS, contact, contact.memberships, found.append, self._constants
+        )
         return found
+
+    def prepare(self) -> None:
+        """Makes what gives the verdicts now, not when they are first asked for."""
+        if self._judge is None:
+            self._made()
 
     def _made(self) -> Judge:
         """What gives the verdicts; made when it is first needed, as many a combination of filters is never passed."""
-        self._judge = judge = self._one_by_one if len(self.programs) > MOST_IN_ONE else self._compiled()
-        return judge
+        if len(self.programs) > MOST_IN_ONE:
+            self._judge = self._one_by_one
+        else:
+            self._judge, self._constants = self._compiled()
+        return self._judge
 
-    def _compiled(self) -> Judge:
-        to = Emitter("features, now, contact, memberships, found")
+    def _compiled(self) -> tuple[Judge, Constants]:
+        leaves = [leaf for program in self.programs for leaf in program.leaves]
+        often = Counter(leaf.number for leaf in leaves if leaf.feature is not None)
+        to = Emitter("features, now, contact, memberships, found", often)
         for program in self.programs:
             verdict = to.named(program.emit(to))
             # Most contacts have none, which is asked in less time.
             kept = f"(memberships and {to.number(program.number)} in memberships)"
             with to.when(f"{verdict} is not NEVER or {kept}"):
                 to.line(f"found(({to.constant(program)}, {verdict}))")
-        return to.function("None")
+        return to.parts("None")
 
     def _one_by_one(
         self,
@@ -72,7 +88,8 @@ class Panel:
         now: int,
         contact: Contact,
         memberships: Mapping[int, Any],
-        found: Callable[[tuple[Program, int]], None],
+        found: Found,
+        _: Constants,
     ) -> None:
         for program in self.programs:
             verdict = program.judge(features, now, contact)

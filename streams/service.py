@@ -128,6 +128,7 @@ class _LaneOpener:
             raise ConfigurationError(str(error)) from error
         except StoreUnavailable as error:
             raise settings.redis_unusable(error.detail) from error
+        in_force.catalog.prepare()
         _leave_out_what_is_there()
         self._meter.watch(in_force.catalog.limits)
         logger.info("%d segments in force", len(self._definitions.segments))

@@ -71,3 +71,33 @@ def test_many_segments_of_one_event_are_judged_as_few_are() -> None:
         ]
         assert panel.verdicts(contact, at_ms) == alone
         assert any(verdict > 0 for _, verdict in alone)
+
+
+def test_conditions_in_conditions_are_taken_as_deep_and_as_many_as_a_segment_may_have() -> None:
+    condition: dict[str, object] = {
+        "all": [{"did": f"E{number}", "at_least": 2, "within": "7d"} for number in range(45)]
+    }
+    for number in range(18):
+        # Of both kinds, so that each level has a condition that costs little and one that is looked at after it.
+        condition = {"all": [{"did": "E1"}, {"latest": "E2", "property": f"p{number}", "is": "a"}, condition]}
+    segment = Segment.model_validate({"key": "deep", "when": condition})
+    catalog = Blueprint(Definitions((segment,))).catalog()
+    catalog.prepare()
+    contact = Contact(id="c", now_ms=0, first_received_ms=0)
+    properties = {f"p{number}": "a" for number in range(18)}
+    verdicts = []
+    for name in [f"E{number}" for number in range(45)] * 2:
+        event = Event("c", "track", name, 0, 0, None, properties, {}, {})
+        verdicts.append(catalog.fold(contact.features, event).verdicts(contact, 0))
+    (program,) = catalog.programs
+    assert verdicts[-2:] == [[], [(program, 7 * DAY_MS + SHIFT_MS)]]
+    assert [_holds(program.judge, contact, days) for days in (6, 7)] == [True, False]
+
+
+def test_what_gives_the_verdicts_can_be_made_before_the_first_event() -> None:
+    programs = _programs({"did": "A", "within": "1d"}, {"all": [{"did": "A"}, {"did": "B"}]})
+    contact = Contact(id="c", now_ms=0, first_received_ms=0)
+    contact.features = {leaf.number: [0] for program in programs for leaf in program.leaves if leaf.needs}
+    ready, late = Panel(programs), Panel(programs)
+    ready.prepare()
+    assert ready.verdicts(contact, 0) == late.verdicts(contact, 0) != []
