@@ -23,9 +23,8 @@ class FetchedRecord(msgspec.Struct, gc=False):
 
 def fetched(_: Any, record: Any) -> FetchedRecord:
     """In place of ``PartitionRecords._consumer_record``: from the partition and aiokafka's record of a batch."""
-    key, value, headers = record.key, record.value, tuple(record.headers)
+    key, value, headers = record.key, record.value, record.headers
     size = (0 if key is None else len(key)) + (0 if value is None else len(value))
-    for _, carried in headers:
-        if carried is not None:
-            size += len(carried)
-    return FetchedRecord(record.offset, record.timestamp, key, value, headers, size)
+    if headers:
+        size += sum([len(carried) for _, carried in headers if carried is not None])
+    return FetchedRecord(record.offset, record.timestamp, key, value, tuple(headers) if headers else (), size)

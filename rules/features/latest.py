@@ -55,9 +55,10 @@ def _folding(order: Order, path: str) -> Fold:
             return False
         before, values = kept[1], read(event)
         kept[0], kept[1] = event.time_ms, values
-        # Equal texts are the same; 1, 1.0 and true are equal, and no test takes them for the same. What was stored is a
-        # list, and what was read is a tuple.
-        is_one_text = len(values) == 1 and type(values[0]) is str
-        return not is_one_text or len(before) != 1 or before[0] != values[0]
+        if len(values) == 1 == len(before):
+            # Equal texts are the same; 1, 1.0 and true are equal, and no test takes them for the same.
+            value = values[0]
+            return value != before[0] or type(value) is not str
+        return True
 
     return fold

@@ -37,7 +37,7 @@ _SIMPLE = frozenset({int, float, str, bool, type(None)})
 """Types of observed values whose JSON is the same wherever it stands."""
 _KEPT = frozenset({int, str, type(None)})
 """Types of observed values of which no two are equal that are written differently, as 1, 1.0 and True are."""
-MOST_TOLD = 4096
+MOST_TOLD = 16_384
 MOST_TOLD_BYTES = 1024
 _told: dict[Evidence, bytes] = {}
 """Pieces of evidence as they are written: the same few make up most transitions. So many are kept, and no longer ones."""
