@@ -60,6 +60,10 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
         help="of a peer that takes them one by one",
     )
     add("--runs", type=int, default=3, help="of each; that of median CPU time is shown; 0: no throughput")
+    add(
+        "--together", type=int, default=2, metavar="WORKERS",
+        help="that share the partitions in further runs (delivered at least once); 0: no such runs",
+    )  # fmt: skip
     add("--rate", type=int, default=1000, help="events per second while latency is measured; 0: no latency")
     add("--seconds", type=float, default=23, help="how long it is; the first 3 do not count")
     add(
@@ -90,6 +94,7 @@ def main(given: Sequence[str] | None = None) -> None:
         events=arguments.events,
         slow_events=arguments.slow_events,
         runs=arguments.runs,
+        together=arguments.together,
         rate=arguments.rate,
         seconds=arguments.seconds,
         loads=arguments.loads,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from tests.benchmarks.peers import PEERS
 from tests.benchmarks.report import label_of
 
 WIDTH, LEFT, RIGHT = 820, 210, 160
@@ -54,7 +55,7 @@ def _charts(found: dict[str, Any]) -> list[tuple[str, list[Row], str]]:
 
 
 def _row(who: str, value: float) -> Row:
-    return label_of(who), [(value, OURS if who == "worker" else THEIRS)]
+    return label_of(who), [(value, THEIRS if who in PEERS else OURS)]
 
 
 def _latency(latency: dict[str, Any]) -> Row:

@@ -18,8 +18,10 @@ _COLUMNS = (
 
 
 def label_of(name: str) -> str:
-    """Of the worker or a peer."""
-    return WORKER if name == "worker" else PEERS[name].label
+    """Of the worker, several of them, or a peer."""
+    if name == "worker":
+        return WORKER
+    return PEERS[name].label if name in PEERS else f"livesegments, {name}"
 
 
 def table(found: dict[str, Any]) -> str:
@@ -89,11 +91,18 @@ def _of_worker(run: dict[str, Any]) -> Iterator[str]:
 
 def _factors(throughput: dict[str, Any]) -> Iterator[str]:
     worker = throughput["worker"]
+    together = [(name, run) for name, run in throughput.items() if name != "worker" and name not in PEERS]
     for name, peer in throughput.items():
-        if name != "worker":
+        if name in PEERS:
             speed = worker["events_per_s"] / peer["events_per_s"]
             thrift = peer["cpu_us_per_event"]["worker"] / worker["cpu_us_per_event"]["worker"]
-            yield f"against {label_of(name)}: {speed:.2f} times the events/s, {thrift:.2f} times less CPU time an event"
+            of_all = "".join(
+                f" ({who}: {run['events_per_s'] / peer['events_per_s']:.2f})" for who, run in together
+            )
+            yield (
+                f"against {label_of(name)}: {speed:.2f} times the events/s{of_all}, "
+                f"{thrift:.2f} times less CPU time an event"
+            )
 
 
 def _between(workloads: dict[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from tests.benchmarks.measuring import machine
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.peers.environments import LeftOut
 from tests.benchmarks.peers.running import PeerFailed, peer_throughput, version_of
+from tests.benchmarks.scaling import Load, as_throughput, scaled
 from tests.benchmarks.site import Site
 from tests.benchmarks.stored import start_with
 from tests.benchmarks.throughput import middle, worker_throughput
@@ -29,6 +30,8 @@ class Wanted:
     slow_events: int = 10_000
     runs: int = 1
     rate: int = 0
+    together: int = 0
+    """So many workers share the load in runs of their own; 0: no such runs."""
     seconds: float = 23
     loads: tuple[int, ...] = ()
     idle_s: float = 0
@@ -52,6 +55,7 @@ async def measure(site: Site, wanted: Wanted) -> dict[str, Any]:
     for number in range(wanted.runs):
         for each in measured:
             await each.worker(number)
+            await each.workers(number)
             await each.peers(number, found["left_out"], found["failed"])
     for each in measured:
         each.choose()
@@ -85,6 +89,18 @@ class _Measured:
         print(f"{self.workload.name}: worker, run {number + 1} of {self.wanted.runs} ...", flush=True)
         run = await worker_throughput(self.site, self._history(self.wanted.events))
         self._runs.setdefault("worker", []).append(run)
+
+    async def workers(self, number: int) -> None:
+        """One run of several workers that share the partitions: what all of the machine does, where it has the cores."""
+        count = self.wanted.together
+        if not count or self.workload.warm or self.site.delivery != "at_least_once":
+            return
+        print(
+            f"{self.workload.name}: {count} workers, run {number + 1} of {self.wanted.runs} ...", flush=True
+        )
+        history = self._history(self.wanted.events)
+        run = await scaled(self.site, Load(self.workload, history.sent, history.expected), count)
+        self._runs.setdefault(f"{count} workers", []).append(as_throughput(run))
 
     async def peers(self, number: int, left_out: dict[str, str], failed: dict[str, str]) -> None:
         """One run of each peer. One that fails is noted, and not run again."""

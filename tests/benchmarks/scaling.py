@@ -100,13 +100,29 @@ def _result(
     load: Load, seconds: float, used: Mapping[str, float], workers: Mapping[str, int], *, pinned: bool
 ) -> dict[str, Any]:
     events = len(load.sent)
+    transitions = sum(map(len, load.expected.values()))
     cpu_us = {name: 1e6 * spent / events for name, spent in used.items() if name not in workers}
     each = [1e6 * used[name] / events for name in workers]
     return {
+        "events": events,
+        "transitions_per_event": transitions / events,
         "events_per_s": events / seconds,
+        "seconds": seconds,
         "pinned": pinned,
         "cpu_us_per_event": {"workers": sum(each), **cpu_us},
         "of_each_worker": each,
+    }
+
+
+def as_throughput(run: Mapping[str, Any]) -> dict[str, Any]:
+    """A run of ``scaled`` as those of ``tests.benchmarks.throughput`` are told: all workers are one process there."""
+    used = dict(run["cpu_us_per_event"])
+    workers_us = used.pop("workers")
+    cores = workers_us / 1e6 * run["events_per_s"]
+    kept = ("events", "transitions_per_event", "events_per_s", "seconds", "of_each_worker")
+    return {name: run[name] for name in kept} | {
+        "cores": cores,
+        "cpu_us_per_event": {"worker": workers_us, **used},
     }
 
 

@@ -65,6 +65,7 @@ async def test_worker_and_peer_are_measured_doing_what_the_rules_say_and_all_bec
         ("broken", "faust"),
         events=30_000,
         slow_events=3000,
+        together=2,
         rate=2500,
         seconds=6,
     )
@@ -73,6 +74,8 @@ async def test_worker_and_peer_are_measured_doing_what_the_rules_say_and_all_bec
     throughput, (latency,) = (found["workloads"]["little"][what] for what in ("throughput", "latency"))
     assert throughput["worker"]["events_per_s"] > 0
     assert throughput["faust"]["events_per_s"] > 0
+    assert throughput["2 workers"]["events_per_s"] > 0
+    assert all(us > 0 for us in throughput["2 workers"]["of_each_worker"])
     assert throughput["worker"]["cpu_us_per_event"]["worker"] > 0
     assert throughput["faust"]["cpu_us_per_event"]["worker"] > 0
     assert 50 < throughput["worker"]["memory"]["redis_record_bytes"] < 600
@@ -83,6 +86,7 @@ async def test_worker_and_peer_are_measured_doing_what_the_rules_say_and_all_bec
     assert "broken" not in throughput
     assert "Broken FAILED: little: it ended" in table(found)
     assert "Faust, one event at a time" in table(found)
+    assert "livesegments, 2 workers" in table(found)
     assert "little: from event to transition" in picture(found)
     assert ET.fromstring(picture(found)).tag.endswith("svg")
     assert json.loads(json.dumps(found)) == found
