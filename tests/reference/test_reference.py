@@ -55,7 +55,7 @@ def test_looking_at_candidate_moments_finds_what_looking_at_every_millisecond_fi
     segments: list[dict[str, Any]], records: list[histories.Record], until_ms: int | None
 ) -> None:
     expected = judge(segments, records, until_ms)
-    every = set(range(START - 60, START + 200))
+    every = set(range(START - 60, max(START + 200, (until_ms or 0) + 1)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(partition, "moments_to_look_at", lambda *_: every)
         assert judge(segments, records, until_ms) == expected
