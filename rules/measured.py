@@ -51,11 +51,12 @@ class _Measured(Leaf):
     """A leaf whose verdict is worked out by a function, and not by generated code."""
 
     cost = 5
-    _verdict: Verdict
+    verdict: Verdict
+    """From what is kept of its feature, None where there is nothing."""
 
     def emit(self, to: Emitter, number: int) -> str:
         state, out = to.feature(number), to.variable()
-        to.line(f"{out} = {to.constant(self._verdict)}({state}, now)")
+        to.line(f"{out} = {to.constant(self.verdict)}({state}, now)")
         return out
 
 
@@ -98,14 +99,14 @@ class AmountLeaf(_Measured):
         self._passes = self._test(test)
         if within_ms is None:
             self.feature = TotalAmount(source, measure.of)
-            self._verdict = self._of_all_time
+            self.verdict = self._of_all_time
         else:
             self.feature = RollingAmount(source, measure.of, within_ms)
-            self._verdict = self._of_window
+            self.verdict = self._of_window
             low, high = test.in_units(Fraction(1, SCALE))
             if low is not None and high is None and not self._is_average:
                 self._low = low
-                self._verdict = self._at_least
+                self.verdict = self._at_least
 
     def _test(self, test: AmountTest) -> Callable[[int, int], bool]:
         if self._is_average:
@@ -197,10 +198,10 @@ class ExtremeLeaf(_Measured):
         self._passes = whole_test(test)
         if within_ms is None:
             self.feature = TotalExtreme(extreme, source, path)
-            self._verdict = self._of_all_time
+            self.verdict = self._of_all_time
         else:
             self.feature = RollingExtreme(extreme, source, path, within_ms)
-            self._verdict = self._of_window
+            self.verdict = self._of_window
 
     def _of_all_time(self, state: Any, _: int) -> int:
         return ALWAYS if state is not None and self._passes(int(state)) else NEVER

@@ -2,6 +2,7 @@
 
 import random
 import sys
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.catalog import Blueprint
+from rules.compiler import compile_leaf
 from rules.conditions import AmountTest
 from rules.contact import Contact
 from rules.definitions import Definitions
 from rules.event import Event
 from rules.features.limits import EXACT
-from rules.features.numbers import SCALE, scaled
+from rules.features.numbers import SCALE, kept, scaled
 from rules.features.sketch import empty, estimate, of_different, with_keys
 from rules.measured import LOOK_AHEAD, average_test, whole_test
 from rules.segment import Segment
@@ -42,6 +44,12 @@ class Follower:
         at_ms = now_ms if time_ms is None else time_ms
         event = Event("u", "track", "A", at_ms, now_ms, None, {"p": value}, {}, {})
         self._step.take(self.contact, event, now_ms, self.moves)
+
+    @property
+    def leaf(self) -> Any:
+        """The condition, compiled."""
+        condition = self.catalog.programs[0].leaves[0].written
+        return compile_leaf(condition, "s")
 
     def observed(self, now_ms: int) -> Any:
         return self.catalog.programs[0].evidence(self.contact, now_ms)[0][1]
@@ -84,36 +92,29 @@ def test_sums_of_numbers_over_64_bits_are_exact_and_can_be_stored() -> None:
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(follower.contact.features))
 
 
-@given(
-    amounts=st.lists(
-        st.tuples(st.integers(0, 90), st.one_of(st.integers(0, 4), st.sampled_from([-3, 10**17, -(10**17)]))),
-        max_size=45,
-    ),
-    only_positive=st.booleans(),
-    at_least=st.integers(-5, 60),
-    now_ms=st.integers(90, 140),
-)
-def test_a_sum_knows_how_long_it_stays_enough(
-    amounts: list[tuple[int, int]], only_positive: bool, at_least: int, now_ms: int
-) -> None:
-    """More than are looked ahead at, negative ones, and ones that are over 64 bits in millionths."""
-    follower = Follower(sum="p", at_least=at_least, within="100ms")
-    kept = [(at_ms, abs(value) if only_positive else value) for at_ms, value in amounts]
-    for at_ms, value in kept:
-        follower.take(90, value, time_ms=at_ms)
-
-    def is_enough(then_ms: int) -> bool:
-        return sum(value for at_ms, value in kept if at_ms > then_ms - 100) >= at_least
-
-    program = follower.catalog.programs[0]
-    verdict = program.judge(follower.contact.features, now_ms + SHIFT_MS, follower.contact)
-    assert (verdict > 0) == is_enough(now_ms)
-    until_ms = 200 if abs(verdict) == ALWAYS else abs(verdict) - SHIFT_MS
-    assert until_ms > now_ms
-    assert {is_enough(then_ms) for then_ms in range(now_ms, until_ms)} <= {verdict > 0}
-    late = sorted({at_ms for at_ms, _ in kept if at_ms > now_ms - 100})
-    if len(kept) <= LOOK_AHEAD and abs(verdict) != ALWAYS:
-        assert is_enough(until_ms) != (verdict > 0) or until_ms - 100 in late
+@pytest.mark.parametrize("amounts", [range(5), range(-2, 5), [3, 10**17, -(10**17)]])
+def test_a_sum_knows_how_long_it_stays_enough(amounts: Sequence[int]) -> None:
+    """Without negative ones, with them, and with sums over 64 bits in millionths; some have left the window, and in some
+    cases there are more than are looked ahead at."""
+    chance, turned = random.Random(11), 0
+    for _ in range(1000):
+        count, now_ms = chance.randrange(1, 120), chance.randrange(150, 240)
+        entries = [(at_ms, chance.choice(amounts)) for at_ms in sorted(chance.sample(range(150), count))]
+        inside = [value for at_ms, value in entries if at_ms > now_ms - 100]
+        at_least = sum(inside[chance.randrange(len(inside) + 1) :]) + chance.randrange(-1, 2)
+        sums, total = [kept(value * SCALE) for _, value in entries], sum(value for _, value in entries)
+        state = [[at_ms for at_ms, _ in entries], sums, [1] * count, 0, kept(total * SCALE), count]
+        verdict = Follower(sum="p", at_least=at_least, within="100ms").leaf.verdict(state, now_ms + SHIFT_MS)
+        # Each time that one leaves, up to so many of them, and whether there is enough from then on.
+        enough = [sum(inside[gone:]) >= at_least for gone in range(len(inside) + 1)]
+        turns = next((gone for gone, is_enough in enumerate(enough) if is_enough != enough[0]), None)
+        leaves = [at_ms + 100 for at_ms, _ in entries if at_ms > now_ms - 100]
+        if turns is None or turns > LOOK_AHEAD + 1:
+            turns = LOOK_AHEAD + 1 if len(leaves) > LOOK_AHEAD else None
+        moment = ALWAYS if turns is None else leaves[turns - 1] + SHIFT_MS
+        assert verdict == (moment if enough[0] else -moment)
+        turned += turns is not None
+    assert turned > 300
 
 
 @pytest.mark.parametrize("sign", [1, -1])
