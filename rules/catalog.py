@@ -17,6 +17,9 @@ from rules.program import Draft, Program
 MOST_PANELS = 256
 """How many combinations of filters that an event passed are kept ready, per event name."""
 
+MOST_PREPARED = 30_000
+"""How many conditions are made ready before the first event: half a second of a start at most."""
+
 Programs = tuple[Program, ...]
 Folds = list[tuple[Fold, int, int]]
 """Each with the number and the capacity of its feature's state."""
@@ -59,11 +62,12 @@ class Touch:
         """Of events that are taken into nothing of these."""
         self._panels: dict[int, Panel] = {}
 
-    def prepare(self) -> None:
-        """Makes now what gives the verdicts of usual events, and not when the first of them comes."""
-        self._usual.prepare()
+    def prepare(self) -> int:
+        """Makes now what gives the verdicts of usual events; returns how many conditions that has."""
+        count = self._usual.prepare()
         if 0 < len(self._groups[-1]) <= MOST_IN_ONE:
-            self._panel(self._told).prepare()
+            count += self._panel(self._told).prepare()
+        return count
 
     def fold(self, features: dict[int, Any], event: Event) -> Panel:
         """Takes an event into a contact's features and returns the segments to judge."""
@@ -170,9 +174,13 @@ class Catalog:
         self._any_touch = self._touches.get(ANY_EVENT, Touch([]))
 
     def prepare(self) -> None:
-        """Makes now what gives the verdicts of usual events, and not when the first of them comes: 20 us a segment."""
+        """Makes now what gives the verdicts of usual events, and not when the first of them comes. A condition takes some
+        10 us for each event that it listens to; beyond ``MOST_PREPARED`` of them, events make the rest after all."""
+        left = MOST_PREPARED
         for touch in self._touches.values():
-            touch.prepare()
+            left -= touch.prepare()
+            if left <= 0:
+                break
 
     def fold(self, features: dict[int, Any], event: Event) -> Panel:
         """Takes an event into a contact's features; returns the segments that it can touch."""

@@ -12,7 +12,7 @@ from rules.verdict import ALWAYS, NEVER
 Function = Callable[..., Any]
 
 OFTEN = 3
-"""So many segments that ask how much there is of the same make it worth a variable."""
+"""So many conditions that ask how much there is of the same make it worth a variable."""
 
 
 class Emitter:
@@ -30,7 +30,7 @@ class Emitter:
     def __init__(
         self, parameters: str = "features, now, contact", often: Mapping[int, int] = MappingProxyType({})
     ) -> None:
-        """``often``: how many segments of those that the function judges ask for a feature, by its number."""
+        """``often``: how many conditions of what the function judges ask for a feature, by its number."""
         self.often = often
         self._parameters = parameters
         self._lines: list[str] = []

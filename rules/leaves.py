@@ -27,8 +27,8 @@ Observe = Callable[[Contact, int], Any]
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The code of a verdict that is never false until a moment: true, or false for good. An ``all`` tests those first, in
-    one expression, which most contacts leave at its first part."""
+    """The code of a verdict that is never false until a moment: true, or false for good. An ``all`` tests those first, one
+    inside the other, which most contacts leave at the first."""
 
     condition: str
     """Whether the verdict is true."""

@@ -18,8 +18,8 @@ Verdicts = list[tuple[Program, int]]
 """Programs with their verdicts, in the order in which segments of one moment are judged."""
 
 MOST_IN_ONE = 50
-"""How many programs are made one function, which is compiled when an event first passes this combination of filters: 0.1
-ms for each of them. More are called one by one, which takes no longer where they are many."""
+"""How many programs are made one function: 0.1 ms for each of them, where none of the same shape was compiled before. More
+are called one by one, which takes no longer where they are many."""
 
 
 def ordered(programs: Iterable[Program]) -> tuple[Program, ...]:
@@ -37,7 +37,7 @@ class Panel:
     """Gives the verdicts of its programs that matter: all but those that are false for good on a contact of whom
     nothing is kept about the segment, which are most.
 
-    All of them are one generated function, which looks up a feature once, and only where something hangs on it.
+    All of them are one generated function, which looks up a feature where something hangs on it.
     """
 
     __slots__ = ("_constants", "_judge", "programs")
@@ -57,10 +57,11 @@ class Panel:
         )
         return found
 
-    def prepare(self) -> None:
-        """Makes what gives the verdicts now, not when they are first asked for."""
+    def prepare(self) -> int:
+        """Makes what gives the verdicts now, not when they are first asked for; returns how many conditions it has."""
         if self._judge is None:
             self._made()
+        return sum(len(program.leaves) for program in self.programs)
 
     def _made(self) -> Judge:
         """What gives the verdicts; made when it is first needed, as many a combination of filters is never passed."""

@@ -1,5 +1,7 @@
 """Generated functions: those of the same shape have one code, and each its own names and numbers."""
 
+import pytest
+
 from rules.catalog import Blueprint
 from rules.contact import Contact
 from rules.definitions import Definitions
@@ -78,13 +80,13 @@ def test_conditions_in_conditions_are_taken_as_deep_and_as_many_as_a_segment_may
         "all": [{"did": f"E{number}", "at_least": 2, "within": "7d"} for number in range(45)]
     }
     for number in range(18):
-        # Of both kinds, so that each level has a condition that costs little and one that is looked at after it.
-        condition = {"all": [{"did": "E1"}, {"latest": "E2", "property": f"p{number}", "is": "a"}, condition]}
+        # One that is asked first, and one that is asked after it.
+        condition = {"all": [{"did": "E1"}, {"did": "E2", "sum": f"p{number}", "at_least": 1}, condition]}
     segment = Segment.model_validate({"key": "deep", "when": condition})
     catalog = Blueprint(Definitions((segment,))).catalog()
     catalog.prepare()
     contact = Contact(id="c", now_ms=0, first_received_ms=0)
-    properties = {f"p{number}": "a" for number in range(18)}
+    properties = {f"p{number}": 1 for number in range(18)}
     verdicts = []
     for name in [f"E{number}" for number in range(45)] * 2:
         event = Event("c", "track", name, 0, 0, None, properties, {}, {})
@@ -94,10 +96,37 @@ def test_conditions_in_conditions_are_taken_as_deep_and_as_many_as_a_segment_may
     assert [_holds(program.judge, contact, days) for days in (6, 7)] == [True, False]
 
 
-def test_what_gives_the_verdicts_can_be_made_before_the_first_event() -> None:
-    programs = _programs({"did": "A", "within": "1d"}, {"all": [{"did": "A"}, {"did": "B"}]})
+def test_what_gives_the_verdicts_is_made_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    segments = [
+        Segment.model_validate({"key": key, "when": when})
+        for key, when in {
+            "bought": {"did": "Bought", "within": "1d"},
+            "phone": {"latest": "*", "property": "device", "is": "phone"},
+        }.items()
+    ]
+    catalog = Blueprint(Definitions(tuple(segments))).catalog()
+    catalog.prepare()
+
+    def compiled(_: Panel) -> None:
+        raise AssertionError("made when an event came")
+
+    monkeypatch.setattr(Panel, "_compiled", compiled)
     contact = Contact(id="c", now_ms=0, first_received_ms=0)
-    contact.features = {leaf.number: [0] for program in programs for leaf in program.leaves if leaf.needs}
-    ready, late = Panel(programs), Panel(programs)
-    ready.prepare()
-    assert ready.verdicts(contact, 0) == late.verdicts(contact, 0) != []
+    for device, expected in (("phone", {"bought", "phone"}), ("phone", {"bought"}), ("tablet", {"bought"})):
+        event = Event("c", "track", "Bought", 0, 0, None, {"device": device}, {}, {})
+        found = catalog.fold(contact.features, event).verdicts(contact, 0)
+        assert {program.key for program, _ in found} == expected
+
+
+def test_only_so_many_are_made_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Panel] = []
+
+    def compiled(panel: Panel) -> tuple[object, tuple[object, ...]]:
+        made.append(panel)
+        return print, ()
+
+    monkeypatch.setattr(Panel, "_compiled", compiled)
+    monkeypatch.setattr("rules.catalog.MOST_PREPARED", 5)
+    segments = [Segment.model_validate({"key": f"s{n}", "when": {"did": f"E{n}"}}) for n in range(20)]
+    Blueprint(Definitions(tuple(segments))).catalog().prepare()
+    assert len(made) == 5
