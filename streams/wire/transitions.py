@@ -155,7 +155,8 @@ def _tell(told: Evidence) -> bytes:
     if type(observed) in _KEPT and len(written) <= MOST_TOLD_BYTES:
         if len(_told) >= MOST_TOLD:
             _told.clear()
-        _told[told] = written
+        # orjson gives bytes that have room for much more.
+        _told[told] = written = bytes(memoryview(written))
     return written
 
 
