@@ -40,7 +40,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="Measures the worker on this machine, and others beside it. Every result is compared with what the "
-        "rules say before its time counts. Without arguments it takes about five minutes.",
+        "rules say before its time counts. Without arguments it takes about six minutes.",
     )
     add = parser.add_argument
     add(

@@ -33,7 +33,7 @@ def table(found: dict[str, Any]) -> str:
         lines += ["", *_between(found["workloads"])]
     if "start" in found:
         lines += ["", *map(_start, found["start"])]
-    lines += [f"{PEERS[peer].label} was left out: {why}" for peer, why in found["left_out"].items()]
+    lines += [f"{label_of(peer)} was left out: {why}" for peer, why in found["left_out"].items()]
     lines += [f"{PEERS[peer].label} FAILED: {why}" for peer, why in found["failed"].items()]
     return "\n".join(lines)
 

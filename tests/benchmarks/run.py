@@ -10,6 +10,7 @@ from tests.benchmarks.measuring import machine
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.peers.environments import LeftOut
 from tests.benchmarks.peers.running import PeerFailed, peer_throughput, version_of
+from tests.benchmarks.report import label_of
 from tests.benchmarks.scaling import Load, as_throughput, scaled
 from tests.benchmarks.site import Site
 from tests.benchmarks.stored import start_with
@@ -55,7 +56,7 @@ async def measure(site: Site, wanted: Wanted) -> dict[str, Any]:
     for number in range(wanted.runs):
         for each in measured:
             await each.worker(number)
-            await each.workers(number)
+            await each.workers(number, found["left_out"])
             await each.peers(number, found["left_out"], found["failed"])
     for each in measured:
         each.choose()
@@ -90,17 +91,21 @@ class _Measured:
         run = await worker_throughput(self.site, self._history(self.wanted.events))
         self._runs.setdefault("worker", []).append(run)
 
-    async def workers(self, number: int) -> None:
-        """One run of several workers that share the partitions: what all of the machine does, where it has the cores."""
-        count = self.wanted.together
-        if not count or self.workload.warm or self.site.delivery != "at_least_once":
+    async def workers(self, number: int, left_out: dict[str, str]) -> None:
+        """One run of several workers that share the partitions and the machine."""
+        count, name = self.wanted.together, f"{self.wanted.together} workers"
+        if not count or name in left_out or self.workload.warm or self.site.delivery != "at_least_once":
             return
-        print(
-            f"{self.workload.name}: {count} workers, run {number + 1} of {self.wanted.runs} ...", flush=True
-        )
+        print(f"{self.workload.name}: {name}, run {number + 1} of {self.wanted.runs} ...", flush=True)
         history = self._history(self.wanted.events)
-        run = await scaled(self.site, Load(self.workload, history.sent, history.expected), count)
-        self._runs.setdefault(f"{count} workers", []).append(as_throughput(run))
+        load = Load(self.workload, history.sent, history.expected)
+        try:
+            run = await scaled(self.site, load, count, may_pin=False)
+        except (TimeoutError, ValueError) as why:
+            left_out[name] = f"{self.workload.name}: {str(why) or 'its events could not be sent in time'}"
+            print(f"{label_of(name)} are left out: {left_out[name]}", flush=True)
+        else:
+            self._runs.setdefault(name, []).append(as_throughput(run))
 
     async def peers(self, number: int, left_out: dict[str, str], failed: dict[str, str]) -> None:
         """One run of each peer. One that fails is noted, and not run again."""

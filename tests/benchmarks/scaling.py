@@ -62,12 +62,12 @@ class Load:
         return cls(workload, history.sent, history.expected, rate)
 
 
-async def scaled(servers: Site, load: Load, workers: int) -> dict[str, Any]:
-    """One load, worked by so many workers: events a second, and CPU microseconds an event of all workers together and
-    of each server.
+async def scaled(servers: Site, load: Load, workers: int, *, may_pin: bool = True) -> dict[str, Any]:
+    """One load, worked by so many workers, each on a core of its own where there are enough and ``may_pin``: events a
+    second, and CPU microseconds an event of all workers together and of each server.
 
     Raises WrongResult where what comes out is not what replay says, ValueError where the partitions cannot be shared
-    evenly.
+    evenly, TimeoutError where all of it cannot be sent while the workers are paused.
     """
     partitions = load.workload.partitions
     if partitions % workers:
@@ -80,7 +80,7 @@ async def scaled(servers: Site, load: Load, workers: int) -> dict[str, Any]:
         ]
         await _until_shared(installation, partitions // workers)
         own = {f"worker {number}": process.pid for number, process in enumerate(started)}
-        pinned = pin(own.values(), servers.pids.values())
+        pinned = may_pin and pin(own.values(), servers.pids.values())
         stack.callback(unpin, servers.pids.values())
         sampler = stack.enter_context(Sampler({**servers.pids, **own}))
         if load.rate is None:

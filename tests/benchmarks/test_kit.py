@@ -92,6 +92,16 @@ async def test_worker_and_peer_are_measured_doing_what_the_rules_say_and_all_bec
     assert json.loads(json.dumps(found)) == found
 
 
+async def test_partitions_that_cannot_be_shared_leave_out_several_workers_and_nothing_else(
+    kafka: str, redis_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "site").mkdir()
+    site = Site(kafka, redis_url, tmp_path / "site", {"kafka": os.getpid(), "redis": os.getpid()})
+    found = await run.measure(site, run.Wanted(("segments-1",), events=3000, together=3))
+    assert list(found["workloads"]["segments-1"]["throughput"]) == ["worker"]
+    assert "livesegments, 3 workers was left out: segments-1: 4 partitions cannot be shared" in table(found)
+
+
 def test_many_segments_are_families_that_move_contacts_as_the_written_ones_do() -> None:
     one, many = (History(Workload(name), 3000) for name in ("segbench", "segments-100"))
     assert len(many.workload.segments.documents) == 100
