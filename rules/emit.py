@@ -67,14 +67,14 @@ class Emitter:
         self._let(name, f"features.get({key})")
         return name
 
-    def length(self, number: int) -> str:
-        """The expression of how many elements a feature's state has, a list: none where the contact has no such state."""
+    def at_least(self, number: int, low: int) -> str:
+        """The condition that a feature's state, a list, has so many elements or more."""
         state = self.feature(number)
         if self.often.get(number, 0) < OFTEN:
-            return f"{state} is not None and len({state})"
+            return f"{state} is not None and len({state}) >= {low}"
         length = f"n{state}"
         self._let(length, f"len({state}) if {state} else 0")
-        return length
+        return f"{length} >= {low}"
 
     def _let(self, name: str, expression: str) -> None:
         """Gives a variable its value, which is the same wherever it is given, unless it has it."""

@@ -91,7 +91,7 @@ class RollingCount(Leaf):
             return None
         times, until = to.feature(number), to.variable()
         ends = to.number(self._within_ms + SHIFT_MS)
-        enough = times if low == 1 else f"{to.length(number)} >= {low}"
+        enough = times if low == 1 else to.at_least(number, low)
         return Guard(f"{enough} and ({until} := {times}[-{low}] + {ends}) > now", until)
 
     def observer(self, number: int) -> Observe:
