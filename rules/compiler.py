@@ -1,6 +1,6 @@
 """From a condition to a program over features."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import assert_never
 
@@ -27,6 +27,8 @@ from rules.verdict import at_least
 
 NONE_AT_ALL = CountTest(low=0, high=0)
 ONCE = CountTest(low=1, high=None)
+Then = Callable[[str], object]
+"""Writes what is to be done with a verdict, given the expression that has it."""
 MOST_DEEP = 40
 """From so many blocks in blocks on, a level of conditions, of which there are 20, opens two at most. Python takes 98."""
 
@@ -138,6 +140,37 @@ class Translation:
                 leaf = self._leaves[id(condition)]
                 return leaf.emit(self._to, leaf.number(self._numbering))
 
+    def emit_where(self, condition: Node, then: Then) -> None:
+        """Writes the code of a condition's verdict, and where it is not NEVER what ``then`` writes with it."""
+        if isinstance(condition, written.All):
+            self._where_all(condition.all, then)
+            return
+        guard = self._guard(condition)
+        if guard is None:
+            verdict = self._to.named(self.emit(condition))
+            with self._to.when(f"{verdict} is not NEVER"):
+                then(verdict)
+        else:
+            with self._to.when(guard.condition):
+                then(guard.until or "ALWAYS")
+
+    def least(self, condition: Node) -> dict[int, int]:
+        """The features, by number, whose states have so many elements wherever a condition's verdict is not NEVER."""
+        match condition:
+            case written.All(all=inner):
+                found: dict[int, int] = {}
+                for child in inner:
+                    for number, low in self.least(child).items():
+                        found[number] = max(low, found.get(number, 0))
+                return found
+            case written.Any_(any=inner):
+                each = [self.least(child) for child in inner]
+                of_all = set(each[0]).intersection(*each[1:])
+                return {number: min(least[number] for least in each) for number in of_all}
+            case _:
+                leaf = self._leaves.get(id(condition))
+                return {leaf.number(self._numbering): leaf.least} if leaf is not None and leaf.least else {}
+
     def emit_total(self, tally: written.Tally) -> str:
         """Writes the code of the points of a score, and returns the expression that has them."""
         return self._scored(Scoring(tally).total, tally)
@@ -156,8 +189,14 @@ class Translation:
         return verdicts[0] if len(verdicts) == 1 else self._to.named(f"{function}({', '.join(verdicts)})")
 
     def _all(self, inner: tuple[Condition, ...]) -> str:
+        out = self._to.variable()
+        self._to.line(f"{out} = NEVER")
+        self._where_all(inner, lambda verdict: self._to.line(f"{out} = {verdict}"))
+        return out
+
+    def _where_all(self, inner: tuple[Condition, ...], then: Then) -> None:
         """Once false for good, whatever the others say: most contacts are in few segments, so most end early."""
-        to, out = self._to, ""
+        to = self._to
         ends, others = list[str](), list[Condition]()
         with ExitStack() as blocks:
             together = list[str]()
@@ -166,9 +205,6 @@ class Translation:
                 if guard is None:
                     others.append(child)
                     continue
-                if not out:
-                    out = to.variable()
-                    to.line(f"{out} = NEVER")
                 if guard.until is not None:
                     ends.append(guard.until)
                 # One in the other, as what the next one asks for is not looked up then where this one is false.
@@ -178,26 +214,36 @@ class Translation:
                     together.append(guard.condition)
             if together:
                 blocks.enter_context(to.when(" and ".join(together)))
-            if out:
-                first, *more = ends or ["ALWAYS"]
-                to.line(f"{out} = {first}")
-                for end in more:
-                    to.line(f"if {end} < {out}: {out} = {end}")
-                self._least(out, others)
-                return out
-        return self._least(to.named(self.emit(others[0])), others[1:])
+            self._where_others(ends, others, then)
 
-    def _guard(self, condition: Condition) -> Guard | None:
+    def _where_others(self, ends: Sequence[str], others: Sequence[Condition], then: Then) -> None:
+        """Goes on where all is true until the first of the ``ends``, but for other conditions."""
+        to = self._to
+        if not others and len(ends) < 2:
+            then(ends[0] if ends else "ALWAYS")
+            return
+        out = to.variable()
+        first, *more = ends or [self.emit(others[0])]
+        to.line(f"{out} = {first}")
+        for end in more:
+            to.line(f"if {end} < {out}: {out} = {end}")
+        self._lower(out, others if ends else others[1:])
+        if others:
+            with to.when(f"{out} is not NEVER"):
+                then(out)
+        else:
+            then(out)
+
+    def _guard(self, condition: Node) -> Guard | None:
         leaf = self._leaves.get(id(condition))
         return None if leaf is None else leaf.emit_guard(self._to, leaf.number(self._numbering))
 
-    def _least(self, out: str, others: Sequence[Condition]) -> str:
+    def _lower(self, out: str, others: Sequence[Condition]) -> None:
         """Writes the code that lets ``out`` be the least of what it is and the verdicts of other conditions."""
         for child in others:
             with self._to.when(f"{out} is not NEVER"):
                 verdict = self._to.named(self.emit(child))
                 self._to.line(f"if {verdict} < {out}: {out} = {verdict}")
-        return out
 
     def _rank(self, condition: Condition) -> tuple[int, int]:
         """What goes first in an ``all``: what costs little, and of that what most others ask for, too."""

@@ -39,6 +39,8 @@ class Emitter:
         """By number: the name of its state, and what stands for the number."""
         self._known: list[set[str]] = [set()]
         """The variables that have been given a value in each block that is open, the outermost first."""
+        self._enough: list[tuple[int, int]] = []
+        """For each open block that is about that: a feature, by its number, and how many elements it has there at least."""
         self._variables = 0
         self._margin = ""
 
@@ -67,14 +69,33 @@ class Emitter:
         self._let(name, f"features.get({key})")
         return name
 
+    @contextmanager
+    def when_at_least(self, number: int, low: int) -> Iterator[None]:
+        """What is added meanwhile is done only where a feature's state, a list, has so many elements or more."""
+        with self.when(self.at_least(number, low)):
+            self._enough.append((number, low))
+            try:
+                yield
+            finally:
+                self._enough.pop()
+
     def at_least(self, number: int, low: int) -> str:
-        """The condition that a feature's state, a list, has so many elements or more."""
+        """The condition that a feature's state, a list, has so many elements or more, of which there is to be one at
+        least; empty where it holds on every way that leads here."""
         state = self.feature(number)
+        if self.is_enough(number, low):
+            return ""
+        if low == 1:
+            return state
         if self.often.get(number, 0) < OFTEN:
             return f"{state} is not None and len({state}) >= {low}"
         length = f"n{state}"
         self._let(length, f"len({state}) if {state} else 0")
         return f"{length} >= {low}"
+
+    def is_enough(self, number: int, low: int) -> bool:
+        """Whether a block is open in which a feature's state has so many elements or more."""
+        return any(known == number and least >= low for known, least in self._enough)
 
     def _let(self, name: str, expression: str) -> None:
         """Gives a variable its value, which is the same wherever it is given, unless it has it."""

@@ -45,6 +45,8 @@ class Leaf(ABC):
     """For features of which some need more than others, such as the newest times: how many it needs."""
     cost: int = 1
     """Rough cost of its verdict; the cheap ones of an ``all`` go first."""
+    least: int = 0
+    """How many elements the state of its feature, a list, has wherever the verdict is not false for good."""
     reads_time: bool = False
     """Whether its verdict can be another one although the feature says that none can (``Feature.tells_change``), since
     it goes by when the event was, too."""
@@ -80,6 +82,7 @@ class RollingCount(Leaf):
     def __init__(self, source: Source, within_ms: int, test: CountTest) -> None:
         self.feature = Occurrences(source)
         self.capacity = max(test.low, 1 if test.high is None else test.high + 1)
+        self.least = test.low
         self._within_ms, self._test = within_ms, test
 
     def emit(self, to: Emitter, number: int) -> str:
@@ -90,9 +93,9 @@ class RollingCount(Leaf):
         if not low or self._test.high is not None:
             return None
         times, until = to.feature(number), to.variable()
-        ends = to.number(self._within_ms + SHIFT_MS)
-        enough = times if low == 1 else to.at_least(number, low)
-        return Guard(f"{enough} and ({until} := {times}[-{low}] + {ends}) > now", until)
+        ends, enough = to.number(self._within_ms + SHIFT_MS), to.at_least(number, low)
+        is_in_window = f"({until} := {times}[-{low}] + {ends}) > now"
+        return Guard(f"{enough} and {is_in_window}" if enough else is_in_window, until)
 
     def observer(self, number: int) -> Observe:
         return lambda contact, now_ms: in_window(contact.features.get(number, ()), now_ms, self._within_ms)

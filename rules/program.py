@@ -1,10 +1,10 @@
 """One segment, ready to run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rules.compiler import Translation, compile_leaf
+from rules.compiler import Then, Translation, compile_leaf
 from rules.conditions import Node, Score, Tally, leaves_of, told_of
 from rules.contact import Contact
 from rules.emit import Emitter
@@ -91,8 +91,11 @@ class Program:
     judge: Judge
     leaves: tuple[LeafProgram, ...]
     tell: Tell
-    emit: Callable[[Emitter], str]
-    """Writes the code of the verdict into a function that gives several."""
+    least: Mapping[int, int]
+    """Features, by number, that have so many elements wherever the verdict is not false for good."""
+    emit_where: Callable[[Emitter, Then], None]
+    """Writes the code of the verdict, and of what is to be done with one that is not false for good, into a function that
+    gives several."""
     reads_newcomers: bool
     """Whether the verdict on a contact without any feature can be or become true."""
 
@@ -134,11 +137,12 @@ class Draft:
         """The program, given the numbers of segments and features, the unit that it is judged with, which of the units
         that is, and the program's own place in the order of all."""
 
-        def emit(to: Emitter) -> str:
-            return Translation(to, self._compiled, numbering).emit(self.segment.when)
+        def emit_where(to: Emitter, then: Then) -> None:
+            Translation(to, self._compiled, numbering).emit_where(self.segment.when, then)
 
         to = Emitter()
-        judge = to.function(emit(to))
+        translation = Translation(to, self._compiled, numbering)
+        judge = to.function(translation.emit(self.segment.when))
         segment, leaves = self.segment, self._leaf_programs(numbering)
         return Program(
             segment=segment,
@@ -152,7 +156,8 @@ class Draft:
             judge=judge,
             leaves=leaves,
             tell=self._teller(leaves, numbering),
-            emit=emit,
+            least=translation.least(segment.when),
+            emit_where=emit_where,
             reads_newcomers=self._reads_newcomers(judge),
         )
 

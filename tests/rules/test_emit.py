@@ -1,25 +1,29 @@
 """Generated functions: those of the same shape have one code, and each its own names and numbers."""
 
+import random
+from collections import Counter
+from itertools import product
+
 import pytest
 
-from rules.catalog import Blueprint
-from rules.contact import Contact
+from rules.catalog import Blueprint, Catalog
+from rules.contact import Contact, Membership
 from rules.definitions import Definitions
 from rules.event import Event
 from rules.panel import MOST_IN_ONE, Panel
-from rules.program import Judge, Program
+from rules.program import Judge
 from rules.segment import Segment
-from rules.verdict import SHIFT_MS
+from rules.verdict import NEVER, SHIFT_MS
 
 DAY_MS = 86_400_000
 
 
-def _programs(*conditions: dict[str, object]) -> tuple[Program, ...]:
+def _catalog(*conditions: dict[str, object]) -> Catalog:
     segments = [
         Segment.model_validate({"key": f"s{number:03}", "when": condition})
         for number, condition in enumerate(conditions)
     ]
-    return Blueprint(Definitions(tuple(segments))).catalog().programs
+    return Blueprint(Definitions(tuple(segments))).catalog()
 
 
 def _code(judge: object) -> object:
@@ -31,7 +35,7 @@ def _holds(judge: Judge, contact: Contact, days: int) -> bool:
 
 
 def test_segments_that_differ_in_names_and_times_alone_share_their_code() -> None:
-    week, month = _programs({"did": "Signed Up", "within": "7d"}, {"did": "Paid", "within": "30d"})
+    week, month = _catalog({"did": "Signed Up", "within": "7d"}, {"did": "Paid", "within": "30d"}).programs
     assert _code(week.judge) is _code(month.judge)
     assert _code(week.tell) is _code(month.tell)
     contact = Contact(id="c", now_ms=0, first_received_ms=0)
@@ -53,13 +57,7 @@ def test_many_segments_of_one_event_are_judged_as_few_are() -> None:
         else {"all": [{"did": "Bought"}, {"did_not": "Bought", "within": f"{days}d"}]}
         for days in range(1, MOST_IN_ONE + 30)
     ]
-    definitions = Definitions(
-        tuple(
-            Segment.model_validate({"key": f"s{number:03}", "when": condition})
-            for number, condition in enumerate(conditions)
-        )
-    )
-    catalog = Blueprint(definitions).catalog()
+    catalog = _catalog(*conditions)
     contact = Contact(id="c", now_ms=0, first_received_ms=0)
     times = [days * DAY_MS for days in (0, 2, 9)]
     *_, panel = [
@@ -67,12 +65,54 @@ def test_many_segments_of_one_event_are_judged_as_few_are() -> None:
         for at_ms in times
     ]
     assert len(panel.programs) == len(conditions) > MOST_IN_ONE
-    for at_ms in (9 * DAY_MS, 20 * DAY_MS, 90 * DAY_MS):
+    of_all = {program.number: Membership() for program in panel.programs}
+    for at_ms, contact.memberships in product((9 * DAY_MS, 20 * DAY_MS, 90 * DAY_MS), ({}, of_all)):
         alone = [
             verdict for program in panel.programs for verdict in Panel([program]).verdicts(contact, at_ms)
         ]
         assert panel.verdicts(contact, at_ms) == alone
         assert any(verdict > 0 for _, verdict in alone)
+
+
+def test_what_several_segments_need_is_asked_once_and_changes_none_of_their_verdicts() -> None:
+    def did(name: str, low: int, days: int, **more: object) -> dict[str, object]:
+        return {"did": name, "within": f"{days}d", "at_least": low, **more}
+
+    conditions: list[dict[str, object]] = [
+        {"all": [did("A", 3, 9), did("B", 1, 7)]},
+        {"all": [did("A", 2, 8), did("B", 2, 5), {"did": "A", "sum": "n", "within": "9d", "at_least": 12}]},
+        {"any": [{"all": [did("A", 2, 4), did("B", 1, 9)]}, did("B", 3, 3)]},
+        {"all": [did("B", 1, 9, at_most=2), {"not": did("A", 2, 6)}]},
+        {"not": {"all": [did("A", 1, 2), did("B", 1, 2)]}},
+        {"all": [did("B", 2, 6), {"any": [did("A", 1, 5), did("A", 4, 9)]}]},
+        {"none": [did("A", 2, 3), did("B", 3, 9)]},
+        {"all": [{"any": [did("A", 1, 7)]}, {"any": [did("A", 2, 9), did("B", 2, 9)]}]},
+        did("A", 3, 5),
+    ]
+    conditions += [{"all": [did("A", 1, days), did("B", 1, days)]} for days in (2, 3, 4, 5)]
+    catalog = _catalog(*conditions)
+    panel, programs, chance = Panel(catalog.programs), catalog.programs, random.Random(5)
+    seen = Counter[tuple[str, bool]]()
+    for _ in range(2_000):
+        contact = Contact(id="c", now_ms=0, first_received_ms=0)
+        for name in chance.choices("AB", k=chance.randrange(8)):
+            at_ms = chance.randrange(10) * DAY_MS
+            event = Event("c", "track", name, at_ms, 9 * DAY_MS, None, {"n": chance.randrange(9)}, {}, {})
+            catalog.fold(contact.features, event)
+        contact.memberships = {
+            program.number: Membership() for program in chance.sample(programs, chance.choice((0, 0, 1, 3)))
+        }
+        at_ms = chance.randrange(9, 20) * DAY_MS
+        alone = [
+            (program, program.judge(contact.features, at_ms + SHIFT_MS, contact)) for program in programs
+        ]
+        assert panel.verdicts(contact, at_ms) == [
+            (program, verdict)
+            for program, verdict in alone
+            if verdict != NEVER or program.number in contact.memberships
+        ]
+        seen.update((program.key, verdict > 0) for program, verdict in alone)
+    assert len(seen) == 2 * len(programs), "each was true and false"
 
 
 def test_conditions_in_conditions_are_taken_as_deep_and_as_many_as_a_segment_may_have() -> None:
@@ -82,8 +122,7 @@ def test_conditions_in_conditions_are_taken_as_deep_and_as_many_as_a_segment_may
     for number in range(18):
         # One that is asked first, and one that is asked after it.
         condition = {"all": [{"did": "E1"}, {"did": "E2", "sum": f"p{number}", "at_least": 1}, condition]}
-    segment = Segment.model_validate({"key": "deep", "when": condition})
-    catalog = Blueprint(Definitions((segment,))).catalog()
+    catalog = _catalog(condition)
     catalog.prepare()
     contact = Contact(id="c", now_ms=0, first_received_ms=0)
     properties = {f"p{number}": 1 for number in range(18)}
@@ -107,10 +146,10 @@ def test_what_gives_the_verdicts_is_made_before_the_first_event(monkeypatch: pyt
     catalog = Blueprint(Definitions(tuple(segments))).catalog()
     catalog.prepare()
 
-    def compiled(_: Panel) -> None:
+    def made(*_: object) -> None:
         raise AssertionError("made when an event came")
 
-    monkeypatch.setattr(Panel, "_compiled", compiled)
+    monkeypatch.setattr(Panel, "_made", made)
     contact = Contact(id="c", now_ms=0, first_received_ms=0)
     for device, expected in (("phone", {"bought", "phone"}), ("phone", {"bought"}), ("tablet", {"bought"})):
         event = Event("c", "track", "Bought", 0, 0, None, {"device": device}, {}, {})
@@ -121,12 +160,12 @@ def test_what_gives_the_verdicts_is_made_before_the_first_event(monkeypatch: pyt
 def test_only_so_many_are_made_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Panel] = []
 
-    def compiled(panel: Panel) -> tuple[object, tuple[object, ...]]:
+    def make(panel: Panel, _: object) -> tuple[object, tuple[object, ...]]:
         made.append(panel)
         return print, ()
 
-    monkeypatch.setattr(Panel, "_compiled", compiled)
-    monkeypatch.setattr("rules.catalog.MOST_PREPARED", 5)
-    segments = [Segment.model_validate({"key": f"s{n}", "when": {"did": f"E{n}"}}) for n in range(20)]
-    Blueprint(Definitions(tuple(segments))).catalog().prepare()
-    assert len(made) == 5
+    monkeypatch.setattr(Panel, "_made", make)
+    monkeypatch.setattr("rules.catalog.MOST_PREPARED", 6)
+    conditions: list[dict[str, object]] = [{"did": f"E{number}"} for number in range(20)]
+    _catalog(*conditions).prepare()
+    assert len(made) == 6, "two functions for each of three names"
