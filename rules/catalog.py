@@ -175,7 +175,7 @@ class Catalog:
 
     def prepare(self) -> None:
         """Makes now what gives the verdicts of usual events, and not when the first of them comes. A condition takes some
-        10 us for each event that it listens to; beyond ``MOST_PREPARED`` of them, events make the rest after all."""
+        15 us for each event that it listens to; beyond ``MOST_PREPARED`` of them, events make the rest after all."""
         left = MOST_PREPARED
         for touch in self._touches.values():
             left -= touch.prepare()

@@ -128,7 +128,7 @@ def _tell(to: Emitter, program: Program, verdict: str) -> None:
 
 def _emit_by_need(to: Emitter, programs: Sequence[Program]) -> None:
     """Writes the code that tells those verdicts that are not false for good, in any order."""
-    while (need := _first_need(to, programs)) is not None and to.depth < MOST_DEEP:
+    while to.depth < MOST_DEEP and (need := _first_need(to, programs)) is not None:
         number, low = need
         with to.when_at_least(number, low):
             _emit_by_need(to, [program for program in programs if program.least.get(number, 0) >= low])
@@ -140,11 +140,17 @@ def _emit_by_need(to: Emitter, programs: Sequence[Program]) -> None:
 def _first_need(to: Emitter, programs: Sequence[Program]) -> tuple[int, int] | None:
     """How many elements of which feature to ask for first, of those that are not known to be there; None: nobody needs
     any. That is what most programs need, and rather three than one, as fewer contacts have three."""
-    needs = Counter(need for program in programs for need in program.least.items() if not to.is_enough(*need))
-    first, most, who = None, 0, (0, 0)
-    for number, low in sorted(needs, reverse=True):
-        # Who needs more needs so many, too.
-        who = number, needs[number, low] + (who[1] if who[0] == number else 0)
-        if who[1] * low > most:
-            first, most = (number, low), who[1] * low
+    needs: dict[int, Counter[int]] = {}
+    for number, low in (need for program in programs for need in program.least.items()):
+        if not to.is_enough(number, low):
+            needs.setdefault(number, Counter())[low] += 1
+    first, most = None, 0
+    # By the order of programs and not by numbers, as panels of one shape have to become one function.
+    for number, lows in needs.items():
+        count = 0
+        for low in sorted(lows, reverse=True):
+            # Who needs more needs so many, too.
+            count += lows[low]
+            if count * low > most:
+                first, most = (number, low), count * low
     return first

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from itertools import product
+from itertools import permutations, product
 
 import pytest
 
@@ -10,6 +10,7 @@ from rules.catalog import Blueprint, Catalog
 from rules.contact import Contact, Membership
 from rules.definitions import Definitions
 from rules.event import Event
+from rules.numbering import Numbering
 from rules.panel import MOST_IN_ONE, Panel
 from rules.program import Judge
 from rules.segment import Segment
@@ -113,6 +114,26 @@ def test_what_several_segments_need_is_asked_once_and_changes_none_of_their_verd
         ]
         seen.update((program.key, verdict > 0) for program, verdict in alone)
     assert len(seen) == 2 * len(programs), "each was true and false"
+
+
+def test_panels_of_one_shape_share_their_code_whatever_the_numbers_of_their_features() -> None:
+    pairs = [("A", "B"), ("B", "C"), ("C", "A")]
+    segments = [
+        Segment.model_validate(
+            {"key": key, "when": {"all": [{"did": name, "within": "1d"} for name in pair]}}
+        )
+        for key, pair in zip("abc", pairs, strict=True)
+    ]
+    blueprint, codes = Blueprint(Definitions(tuple(segments))), set()
+    for keys in permutations(blueprint.features):
+        numbers = {key: number for number, key in enumerate(keys)}
+        programs = blueprint.catalog(Numbering(numbers, {"a": 0, "b": 1, "c": 2})).programs
+        panel, contact = Panel(programs), Contact(id="c", now_ms=0, first_received_ms=0)
+        contact.features = {number: [0] for number in numbers.values()}
+        assert [program for program, _ in panel.verdicts(contact, 0)] == list(programs)
+        assert panel._of_others is not None
+        codes.add(panel._of_others[0])
+    assert len(codes) == 1
 
 
 def test_conditions_in_conditions_are_taken_as_deep_and_as_many_as_a_segment_may_have() -> None:
