@@ -68,6 +68,8 @@ class Panel:
 
     def prepare(self) -> int:
         """Makes what gives the verdicts now, not when they are first asked for; returns of how many conditions."""
+        if len(self.programs) > MOST_IN_ONE:
+            return 0
         if self._of_members is None:
             self._made_of_members()
         if self._of_others is None:

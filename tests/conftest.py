@@ -1,15 +1,34 @@
-"""Fixtures of the integration tests. A test that asks for one of these is marked `integration` by that alone."""
+"""Fixtures of the integration tests, and how long properties are tried.
 
+A test that asks for one of the fixtures is marked `integration` by that alone. Properties are tried quickly, or with
+HYPOTHESIS_PROFILE=thorough for HYPOTHESIS_EXAMPLES cases each. That stands here, and not beside the properties, as other
+folders have some, too: without it Hypothesis fails what takes it more than 0.2 s a case, on a busy machine anything.
+"""
+
+import os
 import shutil
 import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.redis_cluster import OwnCluster, own_cluster
 from tests.servers import Topics, empty_database, own_kafka, own_redis, unique_name
 
 _REAL = {"kafka", "redis_url", "redis_cluster"}
+
+QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+settings.register_profile(
+    "quick", max_examples=100, deadline=None, suppress_health_check=QUIET, derandomize=True
+)
+settings.register_profile(
+    "thorough",
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "20000")),
+    deadline=None,
+    suppress_health_check=QUIET,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 # A shell lets what it runs in the background ignore Ctrl-C, and so would every program that the tests start.

@@ -136,6 +136,32 @@ def test_panels_of_one_shape_share_their_code_whatever_the_numbers_of_their_feat
     assert len(codes) == 1
 
 
+@pytest.mark.parametrize("windows", ["5d 1d", "1d 5d", "5d 1d 3d", "3d 5d 1d"])
+def test_all_hold_until_the_first_of_them_ends(windows: str) -> None:
+    conditions: list[dict[str, object]] = [
+        {"did": f"E{number}", "within": within} for number, within in enumerate(windows.split())
+    ]
+    catalog = _catalog({"all": conditions})
+    (program,) = catalog.programs
+    contact = Contact(id="c", now_ms=0, first_received_ms=0)
+    contact.features = {number: [0] for number in catalog.feature_numbers}
+    assert program.judge(contact.features, SHIFT_MS, contact) == DAY_MS + SHIFT_MS
+    for contact.memberships in ({}, {program.number: Membership()}):
+        assert Panel([program]).verdicts(contact, 0) == [(program, DAY_MS + SHIFT_MS)]
+
+
+def test_as_many_conditions_as_a_segment_may_have_are_taken_in_one() -> None:
+    conditions = [{"did": f"E{number}", "within": "7d"} for number in range(99)]
+    catalog = _catalog({"all": conditions})
+    catalog.prepare()
+    contact, verdicts = Contact(id="c", now_ms=0, first_received_ms=0), []
+    for number in range(99):
+        event = Event("c", "track", f"E{number}", 0, 0, None, {}, {}, {})
+        verdicts.append(catalog.fold(contact.features, event).verdicts(contact, 0))
+    (program,) = catalog.programs
+    assert verdicts[-2:] == [[], [(program, 7 * DAY_MS + SHIFT_MS)]]
+
+
 def test_conditions_in_conditions_are_taken_as_deep_and_as_many_as_a_segment_may_have() -> None:
     condition: dict[str, object] = {
         "all": [{"did": f"E{number}", "at_least": 2, "within": "7d"} for number in range(45)]
