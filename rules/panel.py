@@ -42,8 +42,8 @@ class Panel:
     nothing is kept about the segment, which are most.
 
     All of them are one generated function, and another one for contacts who are in no segment and were in none, as most
-    are. It asks but once for what several segments need, such as three orders, and most contacts have little of that: so
-    most segments are passed over without a look at them.
+    are. That one asks but once for what several segments need, such as three orders, and most contacts have little of it:
+    so most segments are passed over without a look at them.
     """
 
     __slots__ = ("_of_members", "_of_others", "programs")

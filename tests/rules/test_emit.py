@@ -10,6 +10,7 @@ from rules.catalog import Blueprint, Catalog
 from rules.contact import Contact, Membership
 from rules.definitions import Definitions
 from rules.event import Event
+from rules.features import Occurrences
 from rules.numbering import Numbering
 from rules.panel import MOST_IN_ONE, Panel
 from rules.program import Judge
@@ -116,6 +117,34 @@ def test_what_several_segments_need_is_asked_once_and_changes_none_of_their_verd
     assert len(seen) == 2 * len(programs), "each was true and false"
 
 
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({"did": "A", "within": "1d", "at_least": 3}, {"A": 3}),
+        ({"did": "A", "within": "1d", "at_least": 2, "at_most": 4}, {"A": 2}),
+        ({"did": "A", "within": "1d", "at_most": 4, "at_least": 0}, {}),
+        ({"did_not": "A", "within": "1d"}, {}),
+        ({"not": {"did": "A", "within": "1d"}}, {}),
+        ({"did": "A"}, {}),
+        ({"all": [{"did": "A", "within": f"{low}d", "at_least": low} for low in (1, 3, 2)]}, {"A": 3}),
+        ({"all": [{"did": name, "within": "1d"} for name in "AB"]}, {"A": 1, "B": 1}),
+        ({"any": [{"did": "A", "within": f"{low}d", "at_least": low} for low in (3, 2, 4)]}, {"A": 2}),
+        ({"any": [{"did": name, "within": "1d"} for name in "AB"]}, {}),
+    ],
+)
+def test_what_a_segment_needs_is_what_it_cannot_hold_without(
+    condition: dict[str, object], expected: dict[str, int]
+) -> None:
+    (program,) = _catalog(condition).programs
+    names = {
+        leaf.number: name
+        for leaf in program.leaves
+        for name in "AB"
+        if isinstance(leaf.feature, Occurrences) and leaf.feature.source.names == (name,)
+    }
+    assert {names[number]: low for number, low in program.least.items()} == expected
+
+
 def test_panels_of_one_shape_share_their_code_whatever_the_numbers_of_their_features() -> None:
     pairs = [("A", "B"), ("B", "C"), ("C", "A")]
     segments = [
@@ -198,7 +227,15 @@ def test_what_gives_the_verdicts_is_made_before_the_first_event(monkeypatch: pyt
 
     monkeypatch.setattr(Panel, "_made", made)
     contact = Contact(id="c", now_ms=0, first_received_ms=0)
-    for device, expected in (("phone", {"bought", "phone"}), ("phone", {"bought"}), ("tablet", {"bought"})):
+    # Of nobody's segment, so that it changes what is asked, and not what is found.
+    contact_in_another, none = {99: Membership()}, dict[int, Membership]()
+    for device, contact.memberships, expected in (
+        ("phone", none, {"bought", "phone"}),
+        ("phone", none, {"bought"}),
+        ("tablet", none, {"bought"}),
+        ("phone", contact_in_another, {"bought", "phone"}),
+        ("phone", contact_in_another, {"bought"}),
+    ):
         event = Event("c", "track", "Bought", 0, 0, None, {"device": device}, {}, {})
         found = catalog.fold(contact.features, event).verdicts(contact, 0)
         assert {program.key for program, _ in found} == expected
