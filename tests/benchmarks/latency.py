@@ -16,8 +16,8 @@ from tests.benchmarks.watching import Watch
 from tests.benchmarks.workload import Sent, Workload
 from tests.integration.installation import Installation
 
-CONTACTS = 5000
-EVENTS_A_CONTACT = 3
+EVENTS_A_CONTACT = 6
+"""As in a history of 300,000, so that contacts move as often as there, however many events come."""
 PRIMING = 2000
 LEAVE_OUT_S = 3.0
 """The first seconds do not count."""
@@ -26,13 +26,8 @@ ONE_BY_ONE = 2000
 """Up to this rate each event is handed to the producer by itself, and events are watched too."""
 
 
-def contacts_at(workload: Workload, rate: int, seconds: float) -> int:
-    """So many that each has as few events as in a history, and so moves as rarely, however many events come."""
-    return max(CONTACTS, _most(workload, rate, seconds) // EVENTS_A_CONTACT)
-
-
 async def worker_latency(
-    site: Site, workload: Workload, rate: int, seconds: float, *, contacts: int = CONTACTS, idle_s: float = 0
+    site: Site, workload: Workload, rate: int, seconds: float, idle_s: float = 0
 ) -> dict[str, Any]:
     """From just before the producer is given an event to its transitions at a consumer; then a time without events.
 
@@ -40,8 +35,9 @@ async def worker_latency(
     need. Where the workload has bursts, they come besides the steady rate.
     """
     installation = site.installation(workload, "wall")
-    events = workload.live(contacts)
-    prepared = list(itertools.islice(events, _most(workload, rate, seconds)))
+    most = _most(workload, rate, seconds)
+    events = workload.live((PRIMING + most) // EVENTS_A_CONTACT)
+    prepared = list(itertools.islice(events, most))
     # Else Python looks through all of them while the latency is measured, and what it measures has to wait.
     gc.collect()
     gc.freeze()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.benchmarks.history import History
-from tests.benchmarks.latency import CONTACTS, contacts_at, worker_latency
+from tests.benchmarks.latency import worker_latency
 from tests.benchmarks.measuring import machine
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.peers.environments import LeftOut
@@ -151,20 +151,13 @@ class _Measured:
         if not wanted.rate or not (alone or name in LATENCY_WORKLOADS):
             return
         print(f"{name}: latency at {wanted.rate:,} events/s ...", flush=True)
-        bursts, rate = self.workload.file.burst is not None, wanted.rate
-        contacts = contacts_at(self.workload, rate, wanted.seconds) if bursts else CONTACTS
-        found = [
-            await worker_latency(
-                self.site, self.workload, rate, wanted.seconds, contacts=contacts, idle_s=wanted.idle_s
-            )
-        ]
-        if "throughput" in self.found and not bursts:
+        found = [await worker_latency(self.site, self.workload, wanted.rate, wanted.seconds, wanted.idle_s)]
+        if "throughput" in self.found and self.workload.file.burst is None:
             most = self.found["throughput"]["worker"]["events_per_s"]
             for percent in wanted.loads:
                 rate = int(most * percent / 100)
                 print(f"{name}: latency at {percent} % of the maximum, {rate:,} events/s ...", flush=True)
-                contacts = contacts_at(self.workload, rate, wanted.seconds)
-                run = await worker_latency(self.site, self.workload, rate, wanted.seconds, contacts=contacts)
+                run = await worker_latency(self.site, self.workload, rate, wanted.seconds)
                 found.append({"percent": percent, **run})
         self.found["latency"] = found
 
