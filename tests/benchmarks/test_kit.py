@@ -121,6 +121,12 @@ def _moves(published: Published) -> dict[bytes, list[tuple[str, str]]]:
     }
 
 
+def test_segbench_brings_as_many_transitions_as_it_is_said_to() -> None:
+    history = History(Workload("segbench"), 150_000)
+    found = sum(map(len, history.expected.values())) / history.count
+    assert found == pytest.approx(0.15, abs=0.005)
+
+
 def test_every_workload_is_one_that_can_be_measured() -> None:
     for name in workload_file.names():
         workload = Workload(name)
